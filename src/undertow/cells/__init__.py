@@ -1,0 +1,25 @@
+"""Recurrent cells: named state, named weights and one pure step. Torch only, no loops over time."""
+
+from undertow.cells.cell import Cell
+from undertow.cells.coupled_lstm import CoupledLSTM
+from undertow.cells.gru import GRU
+from undertow.cells.lstm import LSTM
+from undertow.cells.peephole_lstm import PeepholeLSTM
+from undertow.cells.projected_lstm import ProjectedLSTM
+from undertow.cells.recurrent_highway import RecurrentHighway
+from undertow.cells.reset_before_gru import ResetBeforeGRU
+from undertow.cells.residual_rnn import ResidualRNN
+from undertow.cells.rnn import RNN
+
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "CoupledLSTM",
+    "PeepholeLSTM",
+    "ProjectedLSTM",
+    "RecurrentHighway",
+    "ResetBeforeGRU",
+    "ResidualRNN",
+]

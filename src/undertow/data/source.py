@@ -1,0 +1,141 @@
+"""Source: which file was read, and the checks at its door.
+
+A file is looked at once before it is read: missing, a folder, empty, unreadable and binary files are
+turned away with a sentence that says what to do.
+"""
+
+import difflib
+import hashlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from undertow.errors import DataError
+
+FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+HEAD = 1 << 16  # bytes looked at to tell text from anything else
+
+SIGNATURES = {
+    b"PAR1": "a Parquet file; give it the ending .parquet",
+    b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
+    b"%PDF": "a PDF; save its text as plain text",
+    b"\x1f\x8b": "compressed with gzip; give it the ending .gz",
+    b"BZh": "compressed with bzip2; unpack it",
+    b"\xfd7zXZ": "compressed with xz; unpack it",
+}
+
+
+@dataclass(frozen=True)
+class Source:
+    """Which bytes were read, and how.
+
+    Args:
+        path: as the user gave it.
+        format: lines, csv, tsv, jsonl or parquet.
+        column: of a table, the column that was read; None for plain text.
+        encoding: of the characters; utf-8 for Parquet.
+        sha256: of the file's bytes as they lie on the disk, hexadecimal.
+        bytes: length of the file.
+    """
+
+    path: str
+    format: str
+    column: str | None
+    encoding: str
+    sha256: str
+    bytes: int
+
+
+def format_of(path: str | Path) -> str:
+    """Which format does the file's ending stand for? A final .gz is looked through; else "lines"."""
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    return FORMATS.get(suffixes[-1], "lines") if suffixes else "lines"
+
+
+def check_file(path: str | Path, *, encoding: str = "utf-8", known: Iterable[str] = ()) -> Path:
+    """Can this file be read at all?
+
+    Args:
+        path: of the file.
+        encoding: only utf-16 and utf-32 may hold zero bytes.
+        known: names that would have been taken in place of a path, for the error.
+
+    Returns:
+        The path.
+
+    Raises:
+        DataError: missing, a folder, not a regular file, empty, unreadable or binary.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(_missing(path, tuple(known)))
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; a file is needed. Name one file in it.")
+    if not path.is_file():
+        raise DataError(f"{path} is a device or a pipe; it is read twice, so save it to a file first.")
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+    if not head:
+        raise DataError(f"{path} is empty (0 bytes).")
+    _check_head(path, head, encoding)
+    return path
+
+
+def describe(path: str | Path, *, encoding: str, column: str | None = None) -> Source:
+    """What exactly was read? Streams the file once for its SHA-256.
+
+    Args:
+        path: a file that passed `check_file`.
+        encoding: that it was read with.
+        column: of a table.
+
+    Returns:
+        The `Source`.
+    """
+    with Path(path).open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+        size = file.tell()
+    return Source(str(path), format_of(path), column, encoding, digest, size)
+
+
+def _missing(path: Path, known: tuple[str, ...]) -> str:
+    folder = path.parent
+    beside = sorted(item.name for item in folder.iterdir()) if folder.is_dir() else []
+    close = difflib.get_close_matches(path.name, [*beside, *known], n=3)
+    told = f"{path} does not exist."
+    if not folder.is_dir():
+        told += f" Its folder {folder} does not exist either."
+    if close:
+        told += f" Close to it: {', '.join(close)}."
+    if known:
+        told += f" Sets that come with undertow: {', '.join(known)}."
+    return told
+
+
+def _check_head(path: Path, head: bytes, encoding: str) -> None:
+    ending = path.suffix.lower()
+    if ending == ".parquet":
+        if not head.startswith(b"PAR1"):
+            raise DataError(f"{path} ends in .parquet but is not a Parquet file (it does not begin with PAR1).")
+        return
+    if ending == ".gz":
+        if not head.startswith(b"\x1f\x8b"):
+            raise DataError(f"{path} ends in .gz but is not compressed with gzip; take the .gz off its name.")
+        return
+    for signature, told in SIGNATURES.items():
+        if head.startswith(signature):
+            raise DataError(f"{path} is not text; it looks like {told}.")
+    wide = encoding.lower().replace("_", "-").startswith(("utf-16", "utf16", "utf-32", "utf32"))
+    if not wide and head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        raise DataError(f"{path} begins with the mark of UTF-16; read it with --encoding utf-16.")
+    if not wide and b"\0" in head:
+        raise DataError(
+            f"{path} is binary: byte {head.index(0)} is zero, which text never holds. "
+            "Text, CSV, TSV, JSON lines and Parquet are read; UTF-16 text needs --encoding utf-16."
+        )

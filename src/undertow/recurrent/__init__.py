@@ -1,0 +1,1 @@
+"""Cells as modules: layers, directions, lengths, dropout in time."""

@@ -1,0 +1,183 @@
+"""How a run learned: its losses beside what simple tables of counts reach.
+
+A run that was killed and resumed repeats the steps after its last checkpoint; of two tellings of
+one step the later is drawn.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from matplotlib.figure import Figure
+from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
+
+from undertow.report import style, words
+from undertow.train.history import History
+
+Point = tuple[float, float]
+
+
+def loss_curves(history: History, baselines: dict[str, Any], score: dict[str, Any] | None) -> Figure:
+    """Training and validation nats a character against step, with what they are to be measured by.
+
+    Args:
+        history: the run so far.
+        baselines: of `score.json`; a name and its `nats_per_char` each.
+        score: `score.json`, or None before the run was scored.
+    """
+    figure = style.new_figure(9.0, 5.6)
+    style.heading(figure, "Learning", "nats a character: lower is better")
+    axes = style.bare(figure.add_axes((0.065, 0.385, 0.735, 0.455)))
+    training = line(history.of("step"), "loss")
+    validation = line(history.of("validation"), "nats_per_char")
+    tables = {name: entry["nats_per_char"] for name, entry in baselines.items() if _has_nats(entry)}
+    test = (score or {}).get("test") or {}
+    labels = [("training", training[-1][1], style.GREEN)] if training else []
+    if validation:
+        labels.append(("validation", validation[-1][1], style.BLUE))
+    if _has_nats(test):
+        labels.append(("test", test["nats_per_char"], style.ORANGE))
+
+    last = max((step for step, _ in training + validation), default=1.0)
+    low, high = _range(training, validation, [value for _, value, _ in labels], tables)
+    axes.set_xlim(0, last)
+    axes.set_ylim(low, high)
+    for name, value in tables.items():
+        if low < value < high:
+            axes.axhline(value, color=style.MUTED, linewidth=0.9, dashes=(4, 3), zorder=1)
+            labels.append((f"{name} table", value, style.MUTED))
+    _draw_lines(axes, training, validation)
+    if _has_nats(test):
+        axes.plot(last, test["nats_per_char"], "D", color=style.ORANGE, markersize=7, clip_on=False, zorder=5)
+    _label_right(axes, labels)
+    _best(axes, history)
+    _clock(axes, history, last)
+    axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
+    axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
+    axes.set_xlabel("step", color=style.MUTED, size=style.SMALL, labelpad=2)
+    _small_panels(figure, history, last)
+    return figure
+
+
+def line(events: Iterable[dict[str, Any]], key: str) -> list[Point]:
+    """The points of one quantity in order of step, each step told once and each a finite number."""
+    told: dict[float, float] = {}
+    for event in events:
+        step = event.get("step")
+        if not words.is_number(step):
+            continue
+        if told and step <= next(reversed(told)):
+            told = {past: value for past, value in told.items() if past < step}
+        if words.is_number(event.get(key)):
+            told[step] = event[key]
+    return sorted(told.items())
+
+
+def _has_nats(entry: Any) -> bool:
+    return isinstance(entry, dict) and words.is_number(entry.get("nats_per_char"))
+
+
+def _range(
+    training: list[Point], validation: list[Point], marks: list[float], tables: dict[str, float]
+) -> Point:
+    """Room for everything but the first moments, which would press the rest flat."""
+    values = [value for _, value in validation] or [value for _, value in training]
+    low = min([*values, *marks, *(value for _, value in training)], default=0.0)
+    near = [value for name, value in tables.items() if name != "uniform"]
+    high = max([*values[:1], *near, *marks], default=low + 1)
+    low = min([low, *near])
+    room = 0.07 * (high - low) or 0.1
+    return low - room, high + room
+
+
+def _draw_lines(axes: Any, training: list[Point], validation: list[Point]) -> None:
+    steps, losses = [step for step, _ in training], [loss for _, loss in training]
+    window = len(losses) // 60
+    if window > 1:  # many noisy points: the points faint, their moving mean drawn
+        axes.plot(steps, losses, color=style.GREEN, linewidth=0.8, alpha=0.35, zorder=2)
+        starts = range(len(losses) - window + 1)
+        losses = [sum(losses[start : start + window]) / window for start in starts]
+        steps = [steps[start + window // 2] for start in starts]
+    axes.plot(steps, losses, color=style.GREEN, linewidth=1.6, zorder=3)
+    dots = "o" if len(validation) <= 60 else None
+    axes.plot(
+        *([point[side] for point in validation] for side in (0, 1)),
+        color=style.BLUE, linewidth=2.2, marker=dots, markersize=3.6, zorder=4,
+    )  # fmt: skip
+
+
+def _label_right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
+    """Name every line at its right end, moved apart where they are close."""
+    low, high = axes.get_ylim()
+    inches = axes.get_position().height * axes.figure.get_figheight()
+    places = style.spread([value for _, value, _ in labels], 0.185 * (high - low) / inches)
+    for (name, value, color), place in zip(labels, places, strict=True):
+        weight = "normal" if color == style.MUTED else "bold"
+        axes.annotate(
+            f"{name}  {words.nats(value)}", (1.0, value), (1.028, place),
+            xycoords=("axes fraction", "data"), textcoords=("axes fraction", "data"),
+            color=color, size=style.SMALL + 0.4, weight=weight, va="center", annotation_clip=False,
+            arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3},
+        )  # fmt: skip
+
+
+def _best(axes: Any, history: History) -> None:
+    best = line((event for event in history.of("validation") if event.get("best")), "nats_per_char")
+    if not best:
+        return
+    step, value = best[-1]
+    axes.plot(step, value, "o", markersize=11, markerfacecolor="none", color=style.BLUE, clip_on=False, zorder=6)
+    late = step > 0.5 * axes.get_xlim()[1]
+    axes.annotate(
+        f"best  {words.nats(value)}  at step {words.count(step)}", (step, value), (0, 34),
+        textcoords="offset points", ha="right" if late else "left", color=style.BLUE, size=style.SMALL + 0.4,
+        weight="bold", zorder=7, bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.5},
+        arrowprops={"arrowstyle": "-", "color": style.BLUE, "linewidth": 0.9, "shrinkB": 6, "relpos": (1.0 if late else 0.0, 0)},
+    )  # fmt: skip
+
+
+def _clock(axes: Any, history: History, last: float) -> None:
+    """Say along the top how long it took."""
+    clock = line((event for event in history.events if event.get("event") in ("step", "validation")), "seconds")
+    if len(clock) < 2 or clock[-1][1] <= 0:
+        return
+    unit, name = (60.0, "min") if clock[-1][1] >= 120 else (1.0, "s")
+    whole = clock[-1][1] / unit
+    stride = next((size for size in (1, 2, 5, 10, 15, 30, 60, 120, 240, 600) if whole / size <= 7), whole / 6)
+    top = axes.twiny()
+    style.bare(top, grid=False)
+    top.spines["bottom"].set_visible(False)
+    top.set_xlim(0, last)
+    ticks = [stride * index for index in range(1, int(whole / stride) + 1)]
+    top.set_xticks([_interpolate(clock, tick * unit) for tick in ticks])
+    top.set_xticklabels([f"{tick:g} {name}" for tick in ticks])
+    top.tick_params(axis="x", pad=1)
+
+
+def _interpolate(clock: list[Point], seconds: float) -> float:
+    before = (0.0, 0.0)
+    for step, at in clock:
+        if at >= seconds:
+            return before[0] + (step - before[0]) * (seconds - before[1]) / ((at - before[1]) or 1.0)
+        before = (step, at)
+    return clock[-1][0]
+
+
+def _small_panels(figure: Figure, history: History, last: float) -> None:
+    for index, (key, title) in enumerate((("learning_rate", "learning rate"), ("gradient_norm", "gradient norm"))):
+        axes = style.bare(figure.add_axes((0.065 + 0.495 * index, 0.075, 0.415, 0.15)))
+        points = line(history.of("step"), key)
+        axes.plot([step for step, _ in points], [value for _, value in points], color=style.SLATE, linewidth=1.2)
+        if key == "gradient_norm" and any(value > 0 for _, value in points):
+            axes.set_yscale("log")
+            axes.yaxis.set_minor_formatter(NullFormatter())
+            axes.tick_params(which="minor", length=0)
+            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=5))
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        if key == "learning_rate":
+            axes.set_ylim(bottom=0)
+            axes.yaxis.set_major_locator(MaxNLocator(3))
+            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.set_xlim(0, last)
+        axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
+        axes.set_title(title, loc="left", color=style.SLATE, size=style.SMALL + 0.4, weight="bold", pad=4)
+        axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")

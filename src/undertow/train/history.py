@@ -1,0 +1,88 @@
+"""What happened in a run, one event a line, append-only.
+
+Events carry `event` and `step`: start, step, validation, resume, end. A resume at step s takes back every event
+after s: the reader drops them, the file keeps them. A line cut short by a kill is passed over.
+"""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from undertow.errors import RunError
+from undertow.train.storage import writing
+
+
+@dataclass(frozen=True)
+class History:
+    """The events that count, in order."""
+
+    events: tuple[dict[str, Any], ...] = ()
+
+    def of(self, kind: str) -> list[dict[str, Any]]:
+        """All events of one kind, in order."""
+        return [event for event in self.events if event["event"] == kind]
+
+
+def read_history(path: Path) -> History:
+    """Read `history.jsonl`; a missing file is an empty history.
+
+    Raises:
+        RunError: a line that is not the last is damaged.
+    """
+    if not path.exists():
+        return History()
+    lines = path.read_bytes().split(b"\n")
+    events: list[dict[str, Any]] = []
+    for number, line in enumerate(lines, start=1):
+        event = _decode(line)
+        if event is None:
+            if line.strip() and number < len(lines) and not _resumed(lines[number]):
+                raise RunError(f"{path}, line {number}, is damaged. Remove that line, or restore the file from a copy.")
+            continue
+        if event["event"] == "resume":
+            events = [earlier for earlier in events if earlier["step"] <= event["step"]]
+        events.append(event)
+    return History(tuple(events))
+
+
+class HistoryWriter:
+    """Appends events; every line is flushed, so a kill loses at most the line being written."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with writing(path):
+            ragged = path.exists() and path.stat().st_size > 0 and not path.read_bytes().endswith(b"\n")
+            self._file = path.open("ab")
+            if ragged:
+                self._file.write(b"\n")
+
+    def add(self, event: str, step: int, **values: Any) -> None:
+        """Append one event."""
+        line = msgspec.json.encode({"event": event, "step": step, **values})
+        with writing(self.path):
+            self._file.write(line + b"\n")
+            self._file.flush()
+
+    def close(self) -> None:
+        """Sync and close."""
+        with writing(self.path):
+            os.fsync(self._file.fileno())
+            self._file.close()
+
+
+def _decode(line: bytes) -> dict[str, Any] | None:
+    try:
+        event = msgspec.json.decode(line)
+    except msgspec.DecodeError:
+        return None
+    return event if isinstance(event, dict) and "event" in event and "step" in event else None
+
+
+def _resumed(line: bytes) -> bool:
+    event = _decode(line)
+    return event is not None and event["event"] == "resume"

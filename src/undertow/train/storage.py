@@ -1,0 +1,100 @@
+"""Files that are whole or not there: written aside, synced, renamed.
+
+A kill at any instant leaves the old file or the new one. A full disk is said in one sentence.
+"""
+
+from __future__ import annotations
+
+import errno
+import os
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from undertow.errors import RunError, StorageError
+
+_NO_ROOM = {
+    errno.ENOSPC: "the disk is full: free some space",
+    errno.EDQUOT: "your disk quota is used up: free some space",
+    errno.EROFS: "the disk is read-only: choose another place with --out",
+    errno.EACCES: "permission is denied: choose another place with --out",
+    errno.EPERM: "permission is denied: choose another place with --out",
+    errno.ENOTDIR: "part of the path is a file, not a folder: choose another place with --out",
+    errno.EFBIG: "the file would be larger than this system allows",
+    errno.EIO: "the disk reports an error",
+}
+
+
+@contextmanager
+def writing(path: Path) -> Iterator[None]:
+    """Turn the system's refusal to write into one sentence.
+
+    Raises:
+        StorageError: names the file, the reason and what to do; what was there before is untouched.
+    """
+    try:
+        yield
+    except OSError as error:
+        reason = _NO_ROOM.get(error.errno or 0, error.strerror or str(error))
+        raise StorageError(f"Cannot write {path}: {reason}. What was written before is whole.") from error
+
+
+def make_folder(path: Path) -> None:
+    """Create a folder and its parents."""
+    with writing(path):
+        path.mkdir(parents=True, exist_ok=True)
+
+
+def write_atomic(path: Path, data: bytes) -> None:
+    """Replace `path` with `data`, wholly or not at all.
+
+    Raises:
+        StorageError: the disk is full, or the place cannot be written.
+    """
+    with writing(path):
+        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
+        try:
+            with os.fdopen(handle, "wb") as file:
+                file.write(data)
+                file.flush()
+                os.fsync(file.fileno())
+            Path(aside).chmod(0o644)
+            Path(aside).replace(path)
+        except BaseException:
+            Path(aside).unlink(missing_ok=True)
+            raise
+        sync_folder(path.parent)
+
+
+def sync_folder(path: Path) -> None:
+    """Make a rename in this folder survive a power cut, where the system can."""
+    if os.name != "posix":
+        return
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def write_json(path: Path, value: Any) -> None:
+    """Write one JSON document, indented, atomically."""
+    write_atomic(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def read_json(path: Path) -> Any:
+    """Read one JSON document of a run folder.
+
+    Raises:
+        RunError: missing or damaged; says which file and what to do.
+    """
+    try:
+        return msgspec.json.decode(path.read_bytes())
+    except FileNotFoundError as error:
+        raise RunError(f"{path} is missing: this is not a run folder, or part of it was deleted.") from error
+    except (OSError, msgspec.DecodeError) as error:
+        raise RunError(f"{path} is damaged ({error}). Restore it from a copy, or train again.") from error
