@@ -17,6 +17,9 @@ if TYPE_CHECKING:
     from undertow.recurrent.torch_like import GRU as GRU
     from undertow.recurrent.torch_like import LSTM as LSTM
     from undertow.recurrent.torch_like import RNN as RNN
+    from undertow.tasks.start import resume as resume
+    from undertow.tasks.start import train as train
+    from undertow.tasks.trained import load as load
 
 __version__ = "0.1.0"
 
@@ -27,10 +30,13 @@ _HOMES = {
     "RNN": "undertow.recurrent.torch_like",
     "Recurrent": "undertow.recurrent.recurrent",
     "UndertowError": "undertow.errors",
+    "load": "undertow.tasks.trained",
+    "resume": "undertow.tasks.start",
+    "train": "undertow.tasks.start",
 }
 _MODULES = {"cells": "undertow.cells", "init": "undertow.cells.init"}
 
-__all__ = ["GRU", "LSTM", "RNN", "Cell", "Recurrent", "UndertowError", "cells", "init"]
+__all__ = ["GRU", "LSTM", "RNN", "Cell", "Recurrent", "UndertowError", "cells", "init", "load", "resume", "train"]
 
 
 def __getattr__(name: str) -> Any:

@@ -46,6 +46,7 @@ def config() -> dict[str, Any]:
 
 def score() -> dict[str, Any]:
     lengths = {str(n): round(1000 * math.exp(-((n - 6.1) ** 2) / 4.5)) for n in range(2, 13)}
+    training = {key: 9 * n + 14 * lengths.get(str(int(key) + 1), 0) for key, n in lengths.items()}
     return {
         "recipe": "names", "run": "names-lstm", "data": "first names.txt",
         "test": {
@@ -60,10 +61,10 @@ def score() -> dict[str, Any]:
             )
         },
         "samples": {
-            "count": 1000, "temperature": 1.0, "new_share": 0.941, "duplicate_share": 0.012,
+            "count": 1000, "temperature": 1.0, "new_share": 0.953, "duplicate_share": 0.012,
             "copied_share": 0.047, "valid_share": 0.998, "nearest_distance": 1.83,
             "histogram": {"0": 47, "1": 342, "2": 401, "3": 151, "4": 41, "5+": 18},
-            "lengths": {"samples": {**lengths, "13": 3}, "training": {key: 9 * n + 14 * lengths.get(str(int(key) + 1), 0) for key, n in lengths.items()}},
+            "lengths": {"samples": {**lengths, "13": 3}, "training": training},
             "examples": [
                 {"text": text, "new": distance > 0, "nearest": nearest, "distance": distance}
                 for text, nearest, distance in EXAMPLES
@@ -86,11 +87,29 @@ def text_score() -> dict[str, Any]:
 
 
 EXAMPLES = (
-    ("marelyn", "maralyn", 1), ("kaysia", "kasia", 1), ("jovanni", "giovanni", 2), ("anna", "anna", 0),
-    ("deloria", "deloris", 1), ("brinton", "brinton", 0), ("zailee", "kailee", 1), ("tamorah", "tamora", 1),
-    ("edrick", "edric", 1), ("lysandre", "lysander", 2), ("omarien", "omarion", 1), ("kellyanne", "kellyann", 1),
-    ("rossalind", "rosalind", 1), ("fennick", "fenwick", 1), ("jaquira", "jaquita", 1), ("malachye", "malachy", 1),
-    ("vivanna", "vivianna", 1), ("sherrod", "sherrod", 0), ("catelin", "catelyn", 1), ("aurelisa", "aurelia", 1),
-    ("brodan", "brodan", 0), ("elianthe", "eliana", 3), ("torvin", "corvin", 1), ("noemira", "noemi", 2),
+    ("marelyn", "maralyn", 1),
+    ("kaysia", "kasia", 1),
+    ("jovanni", "giovanni", 2),
+    ("anna", "anna", 0),
+    ("deloria", "deloris", 1),
+    ("brinton", "brinton", 0),
+    ("zailee", "kailee", 1),
+    ("tamorah", "tamora", 1),
+    ("edrick", "edric", 1),
+    ("lysandre", "lysander", 2),
+    ("omarien", "omarion", 1),
+    ("kellyanne", "kellyann", 1),
+    ("rossalind", "rosalind", 1),
+    ("fennick", "fenwick", 1),
+    ("jaquira", "jaquita", 1),
+    ("malachye", "malachy", 1),
+    ("vivanna", "vivianna", 1),
+    ("sherrod", "sherrod", 0),
+    ("catelin", "catelyn", 1),
+    ("aurelisa", "aurelia", 1),
+    ("brodan", "brodan", 0),
+    ("elianthe", "eliana", 3),
+    ("torvin", "corvin", 1),
+    ("noemira", "noemi", 2),
     (TRICKY, "ada", 30),
-)  # fmt: skip
+)

@@ -21,6 +21,8 @@ from undertow import cells
 from undertow.cells.cell import Cell
 from undertow.errors import CellError, SettingError, UndertowError
 
+_TRUTH = {"1": True, "true": True, "yes": True, "0": False, "false": False, "no": False}
+
 
 def snake(name: str) -> str:
     """PeepholeLSTM → peephole_lstm."""
@@ -79,8 +81,8 @@ def parse_settings(kind: type[Cell], texts: tuple[str, ...]) -> dict[str, Any]:
             raise SettingError(f"{snake(kind.__name__)} has no setting {text!r}. Write name=value; its settings: {names}.")
         wanted = type(known[name])
         try:
-            result[name] = value.lower() in ("1", "true", "yes") if wanted is bool else wanted(value)
-        except ValueError as error:
+            result[name] = _TRUTH[value.lower()] if wanted is bool else wanted(value)
+        except (KeyError, TypeError, ValueError) as error:
             raise SettingError(
                 f"Setting {name} of {snake(kind.__name__)} is a {wanted.__name__}, got {value!r}."
             ) from error
@@ -128,11 +130,11 @@ def _load(path: Path) -> ModuleType:
 
 
 def _line_in(error: BaseException, path: Path) -> str:
-    if isinstance(error, SyntaxError):
+    if isinstance(error, SyntaxError) and error.filename and Path(error.filename).resolve() == path.resolve():
         return f", line {error.lineno},"
     trace, line = error.__traceback__, ""
     while trace is not None:
-        if Path(trace.tb_frame.f_code.co_filename) == path:
+        if Path(trace.tb_frame.f_code.co_filename).resolve() == path.resolve():
             line = f", line {trace.tb_lineno},"
         trace = trace.tb_next
     return line

@@ -59,28 +59,47 @@ def output_size(cell: Cell) -> int:
     return int(cell.start(1)[0].shape[-1])
 
 
+def check_parts(cell: Cell) -> None:
+    """Is this a cell, with a State and Weights whose fields have names?
+
+    Raises:
+        CellError: says what is missing.
+    """
+    if not isinstance(cell, Cell):
+        made = cell if isinstance(cell, type) else type(cell)
+        ready = made is cell and issubclass(made, Cell)
+        mend = f"Build it: {made.__name__}(input_size, hidden_size)." if ready else "Subclass undertow.Cell."
+        raise CellError(f"A cell is an object of a subclass of undertow.Cell, got {made.__name__}. {mend}")
+    name = type(cell).__name__
+    for part in ("State", "Weights"):
+        if not hasattr(getattr(cell, part, None), "_fields"):
+            raise CellError(f"{name}.{part} must be a NamedTuple of tensors. Write: class {part}(NamedTuple): ...")
+
+
 def check_contract(cell: Cell, weights: Any) -> None:
     """Does this cell keep the contract? One trial step on two rows of zeros tells.
 
     Raises:
         CellError: names the cell, the part that is wrong, and the mend.
     """
+    check_parts(cell)
     name = type(cell).__name__
-    for part in ("State", "Weights"):
-        if not hasattr(getattr(cell, part, None), "_fields"):
-            raise CellError(f"{name}.{part} must be a NamedTuple of tensors. Write: class {part}(NamedTuple): ...")
     if type(weights) is not cell.Weights:
         raise CellError(f"{name}.init() must return {name}.Weights, got {type(weights).__name__}.")
     for field, tensor in zip(weights._fields, weights, strict=True):
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
             raise CellError(f"{name}.init(): weight {field!r} must be a floating point tensor, got {tensor!r}.")
     before = cell.start(2)
-    x = torch.zeros(2, cell.input_size, dtype=weights[0].dtype)
+    if type(before) is not cell.State:
+        raise CellError(f"{name}.start() must return {name}.State(...), got {type(before).__name__}.")
+    x = torch.zeros(2, cell.input_size, dtype=weights[0].dtype if weights else None)
     with torch.no_grad():
         after = cell.step(x, cell.State(*(s.to(x) for s in before)), cell.Weights(*weights))
     if type(after) is not cell.State:
         raise CellError(f"{name}.step() must return {name}.State(...), got {type(after).__name__}.")
     for field, old, new in zip(cell.State._fields, before, after, strict=True):
+        if not isinstance(new, Tensor):
+            raise CellError(f"{name}.step(): state {field!r} must be a tensor, got {new!r}.")
         if old.shape != new.shape:
             raise CellError(
                 f"{name}.step(): state {field!r} starts as {tuple(old.shape)} and comes out as "

@@ -125,9 +125,8 @@ def _undecodable(path: str | Path, encoding: str, error: UnicodeError, seen: int
         remedy = "It may be --encoding utf-8."
     else:
         remedy = f"It may be --encoding {_guess(error.object)}; or save the file as UTF-8."
-    return DataError(
-        f"{path}, line {line}: byte 0x{error.object[error.start]:02x} is not {encoding} ({error.reason}). {remedy}"
-    )
+    byte = error.object[error.start]
+    return DataError(f"{path}, line {line}: byte 0x{byte:02x} is not {encoding} ({error.reason}). {remedy}")
 
 
 def _guess(block: bytes) -> str:

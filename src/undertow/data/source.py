@@ -5,7 +5,9 @@ turned away with a sentence that says what to do.
 """
 
 import difflib
+import gzip
 import hashlib
+import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,9 +22,9 @@ SIGNATURES = {
     b"PAR1": "a Parquet file; give it the ending .parquet",
     b"PK\x03\x04": "a zip archive or a spreadsheet; unpack it, or save the sheet as CSV",
     b"%PDF": "a PDF; save its text as plain text",
-    b"\x1f\x8b": "compressed with gzip; give it the ending .gz",
-    b"BZh": "compressed with bzip2; unpack it",
-    b"\xfd7zXZ": "compressed with xz; unpack it",
+    b"\x1f\x8b": "a file compressed with gzip; give it the ending .gz",
+    b"BZh": "a file compressed with bzip2; unpack it",
+    b"\xfd7zXZ": "a file compressed with xz; unpack it",
 }
 
 
@@ -76,14 +78,14 @@ def check_file(path: str | Path, *, encoding: str = "utf-8", known: Iterable[str
         raise DataError(f"{path} is a folder; a file is needed. Name one file in it.")
     if not path.is_file():
         raise DataError(f"{path} is a device or a pipe; it is read twice, so save it to a file first.")
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD)
-    except OSError as error:
-        raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+    head = _head(path)
     if not head:
         raise DataError(f"{path} is empty (0 bytes).")
-    _check_head(path, head, encoding)
+    if path.suffix.lower() == ".parquet":
+        if not head.startswith(b"PAR1"):
+            raise DataError(f"{path} ends in .parquet but is not Parquet (it does not begin with PAR1).")
+    else:
+        _check_text(path, head, encoding)
     return path
 
 
@@ -118,16 +120,25 @@ def _missing(path: Path, known: tuple[str, ...]) -> str:
     return told
 
 
-def _check_head(path: Path, head: bytes, encoding: str) -> None:
-    ending = path.suffix.lower()
-    if ending == ".parquet":
-        if not head.startswith(b"PAR1"):
-            raise DataError(f"{path} ends in .parquet but is not a Parquet file (it does not begin with PAR1).")
-        return
-    if ending == ".gz":
-        if not head.startswith(b"\x1f\x8b"):
-            raise DataError(f"{path} ends in .gz but is not compressed with gzip; take the .gz off its name.")
-        return
+def _head(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            head = file.read(HEAD)
+        if path.suffix.lower() != ".gz" or not head:
+            return head
+        with gzip.open(path) as file:
+            return file.read(HEAD)
+    except gzip.BadGzipFile as error:
+        raise DataError(
+            f"{path} ends in .gz but is not compressed with gzip; take the .gz off its name."
+        ) from error
+    except (EOFError, zlib.error) as error:
+        raise DataError(f"{path}: the gzip data are damaged or cut short ({error}).") from error
+    except OSError as error:
+        raise DataError(f"{path} cannot be read: {error.strerror}. Check its permissions.") from error
+
+
+def _check_text(path: Path, head: bytes, encoding: str) -> None:
     for signature, told in SIGNATURES.items():
         if head.startswith(signature):
             raise DataError(f"{path} is not text; it looks like {told}.")

@@ -19,11 +19,10 @@ class Split:
 def unit_hash(string: str) -> float:
     """Where in [0, 1) does this string fall? The same on every machine, in every file, forever.
 
-    Definition: BLAKE2b of 8 bytes of the UTF-8 string, read big-endian, by 2**64, rounded down to the
-    53 bits that a float holds, so that 1 is never reached.
+    Definition: BLAKE2b of 8 bytes of the UTF-8 string, read big-endian, divided by 2**64.
     """
     digest = hashlib.blake2b(string.encode(), digest_size=8).digest()
-    return (int.from_bytes(digest, "big") >> 11) / 2**53
+    return int.from_bytes(digest, "big") / 2**64
 
 
 def split_by_hash(values: Iterable[str], validation: float = 0.1, test: float = 0.1) -> Split:
@@ -46,17 +45,18 @@ def split_by_hash(values: Iterable[str], validation: float = 0.1, test: float = 
     """
     if validation < 0 or test < 0 or validation + test >= 1:
         raise SettingError(
-            f"shares of validation ({validation}) and test ({test}) must be 0 or more and leave something to train on."
+            f"the shares of validation ({validation}) and test ({test}) must be 0 or more, "
+            "and below 1 together, so that something is left to train on."
         )
     values = tuple(values)
     hashes = {value: unit_hash(value) for value in values}
     asked = [0] + [1] * (validation > 0) + [2] * (test > 0)
     if len(hashes) < len(asked):
-        raise DataError(f"{len(hashes)} strings cannot be split into {len(asked)} parts; more strings are needed.")
+        raise DataError(
+            f"{len(hashes)} strings cannot be split into {len(asked)} parts; more strings are needed."
+        )
     first, second = round(1 - validation - test, 12), round(1 - test, 12)
     part = {value: (u >= first) + (u >= second) for value, u in hashes.items()}
-    if not validation:  # the border below an absent part is the next one's
-        part = {value: 2 * (number > 0) for value, number in part.items()}
     for wanted in asked:
         _fill(part, hashes, wanted)
     train, stopping, scoring = (tuple(v for v in values if part[v] == number) for number in range(3))

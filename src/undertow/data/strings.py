@@ -5,10 +5,15 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+from undertow.data.csv_table import open_csv
 from undertow.data.decode import lines
+from undertow.data.json_table import open_json_lines
+from undertow.data.parquet_table import open_parquet
 from undertow.data.source import Source, check_file, describe, format_of
-from undertow.data.tables import Row, open_table
+from undertow.data.table import Row
 from undertow.errors import DataError, SettingError
+
+OPENERS = {"csv": open_csv, "tsv": open_csv, "jsonl": open_json_lines, "parquet": open_parquet}
 
 CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # every control character but tab, LF, CR
 
@@ -101,7 +106,7 @@ def _open(
     path: str | Path, column: str | None, encoding: str, max_length: int
 ) -> tuple[tuple[str, ...], str | None, str, Iterator[Row]]:
     if format_of(path) != "lines":
-        table = open_table(path, column, encoding)
+        table = OPENERS[format_of(path)](Path(path), column, encoding)
         return table.columns, table.column, table.unit, table.rows
     if column is not None:
         raise DataError(
@@ -135,7 +140,7 @@ def _remedy(fault: str, path: str | Path, unit: str) -> str:
             f"`undertow train text --data {path}`, or allow longer strings with --max-length."
         )
     if fault.startswith("control character"):
-        return "Is the encoding right (--encoding cp1252)? Clean the file, or leave such rows out with --skip-bad."
+        return "Is the encoding right (--encoding cp1252)? Else leave such rows out with --skip-bad."
     return "Mend it, or leave such rows out with --skip-bad."
 
 

@@ -14,8 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
-from undertow.cells.cell import Cell, check_contract, output_size
-from undertow.errors import SettingError, ShapeError
+from undertow.cells.cell import Cell, check_contract, check_parts, output_size
+from undertow.errors import CellError, SettingError, ShapeError
 from undertow.recurrent.packed import pack_like, unpack
 from undertow.recurrent.stack import ENGINES, Call, Outcome, Passage, Stack, run
 from undertow.shapes import check_lengths, check_sequence, check_share, check_size
@@ -56,12 +56,15 @@ class Recurrent(nn.Module):
         engine: str = "auto",
     ) -> None:
         super().__init__()
+        check_parts(cell)
         where = f"Recurrent({type(cell).__name__})"
         check_size(layers, "layers", where)
         check_share(dropout, "dropout", where)
         check_share(variational, "variational", where)
         if projection:
             check_size(projection, "projection", where)
+            if "projection" in cell.Weights._fields:
+                raise CellError(f"{where}: projection needs the name of the cell's weight 'projection'. Rename it.")
         if engine not in ENGINES:
             raise SettingError(f"{where}: engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
         self.cell, self.batch_first, self.projection = cell, batch_first, projection
@@ -131,6 +134,9 @@ class Recurrent(nn.Module):
             ShapeError: x, start or lengths do not fit the cell.
         """
         if isinstance(x, PackedSequence):
+            if lengths is not None:
+                where = f"Recurrent({type(self.cell).__name__})"
+                raise ShapeError(f"{where}: a PackedSequence brings its own lengths. Leave lengths out.")
             padded, sizes = unpack(x)
             outcome = self._walk(padded, start, sizes)
             y: Any = pack_like(outcome.y, sizes, x)
@@ -148,7 +154,9 @@ class Recurrent(nn.Module):
         count = len(self.stack.cells)
         call = Call(self._start(x, start, where), lengths, self.training, self.passages)
         weights = [self.weights(number) for number in range(count)]
-        projections = [getattr(self, f"projection_l{i}", None) for i in range(self.stack.layers)]
+        projections = [
+            getattr(self, f"projection_l{i}") if self.projection else None for i in range(self.stack.layers)
+        ]
         return run(self.stack, weights, projections, x, call)
 
     def _start(self, x: Tensor, start: Any, where: str) -> list[Any]:
@@ -163,6 +171,11 @@ class Recurrent(nn.Module):
                 f"Hand back what an earlier call gave as `last`."
             )
         for number, (own, theirs) in enumerate(zip(fresh, given, strict=True)):
+            if not isinstance(theirs, tuple) or len(theirs) != len(own):
+                raise ShapeError(
+                    f"{where}: start state {number} must be a State of {', '.join(own._fields)}, "
+                    f"got {type(theirs).__name__}. Hand back what an earlier call gave as `last`."
+                )
             for field, wanted, got in zip(own._fields, own, theirs, strict=True):
                 if wanted.shape != got.shape:
                     raise ShapeError(

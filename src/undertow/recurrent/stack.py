@@ -74,7 +74,7 @@ def run(
     """Walk the batch through every layer and direction."""
     last: list[Any] = []
     kept: list[Any] = []
-    y = x
+    y = _silence(x, call.lengths)  # what padding holds, NaN included, must not reach a gradient through 0·NaN
     for layer in range(stack.layers):
         outputs = []
         for direction in range(stack.directions):

@@ -48,6 +48,7 @@ class LSTM(nn.LSTM):
 
 
 def _walk(module: nn.RNNBase, x: Any, hx: Any) -> tuple[Any, tuple[Tensor, ...]]:
+    _check_states(module, hx)
     if isinstance(x, PackedSequence):
         padded, lengths = unpack(x)
         y, last = _padded(module, padded, hx, lengths)
@@ -63,6 +64,14 @@ def _walk(module: nn.RNNBase, x: Any, hx: Any) -> tuple[Any, tuple[Tensor, ...]]
     if single:
         return y.squeeze(1), tuple(state.squeeze(1) for state in last)
     return y.transpose(0, 1) if swap else y, last
+
+
+def _check_states(module: nn.RNNBase, hx: Any) -> None:
+    count = 2 if isinstance(module, nn.LSTM) else 1
+    if hx is None or (isinstance(hx, tuple | list) and [isinstance(s, Tensor) for s in hx] == [True] * count):
+        return
+    wanted = "a pair of tensors, (h_0, c_0)" if count == 2 else "one tensor, h_0"
+    raise ShapeError(f"undertow.{type(module).__name__}: hx must be {wanted}. Hand back what an earlier call gave.")
 
 
 def _padded(module: nn.RNNBase, x: Tensor, hx: Any, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:

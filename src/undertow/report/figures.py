@@ -64,7 +64,7 @@ def _shares(axes: Any, samples: dict[str, Any]) -> None:
     total = max(sum(value for _, value, _ in parts), 1.0)
     for name, value, color in parts:
         width = value / total
-        axes.add_patch(Rectangle((left, 0.5), width, 0.5, facecolor=color, edgecolor=style.PAPER, linewidth=1.5))
+        axes.add_patch(Rectangle((left, 0.5), width, 0.5, facecolor=color, edgecolor=style.PAPER))
         left += width
         text = f"{words.share(value)} {name}"
         axes.text(at, 0.27, "■", color=color, size=style.BODY, va="center")
@@ -74,20 +74,11 @@ def _shares(axes: Any, samples: dict[str, Any]) -> None:
 
 
 def share_parts(samples: dict[str, Any]) -> tuple[list[tuple[str, float, str]], str]:
-    """Parts of a whole, and a note on what overlaps them.
-
-    Duplicates are a part of their own only where the shares add up to one; else they were counted
-    within the new and the copied.
-    """
-    kinds = (
-        ("new_share", "new", style.BLUE),
-        ("copied_share", "copied from training", style.ORANGE),
-        ("duplicate_share", "repeat another sample", style.GOLD),
-    )
-    told = [(name, samples[key], color) for key, name, color in kinds if words.is_number(samples.get(key))]
-    if sum(value for _, value, _ in told) <= 1.001 or len(told) < 3:
-        return told, ""
-    return told[:2], f"{words.share(told[2][1])} repeat another sample"
+    """New and copied make a whole; repeats of an earlier sample may be either, so they are a note."""
+    kinds = (("new_share", "new", style.BLUE), ("copied_share", "copied from training", style.ORANGE))
+    parts = [(name, samples[key], color) for key, name, color in kinds if words.is_number(samples.get(key))]
+    repeats = samples.get("duplicate_share")
+    return parts, f"{words.share(repeats)} repeat an earlier sample" if words.is_number(repeats) else ""
 
 
 def _counts(told: Any) -> dict[str, float]:

@@ -1,8 +1,4 @@
-"""How a run learned: its losses beside what simple tables of counts reach.
-
-A run that was killed and resumed repeats the steps after its last checkpoint; of two tellings of
-one step the later is drawn.
-"""
+"""How a run learned: its losses beside what simple tables of counts reach."""
 
 from collections.abc import Iterable
 from typing import Any
@@ -59,16 +55,8 @@ def loss_curves(history: History, baselines: dict[str, Any], score: dict[str, An
 
 
 def line(events: Iterable[dict[str, Any]], key: str) -> list[Point]:
-    """The points of one quantity in order of step, each step told once and each a finite number."""
-    told: dict[float, float] = {}
-    for event in events:
-        step = event.get("step")
-        if not words.is_number(step):
-            continue
-        if told and step <= next(reversed(told)):
-            told = {past: value for past, value in told.items() if past < step}
-        if words.is_number(event.get(key)):
-            told[step] = event[key]
+    """The points of one quantity in order of step; what was not a finite number is left out."""
+    told = {event["step"]: event[key] for event in events if words.is_number(event.get(key))}
     return sorted(told.items())
 
 
@@ -90,7 +78,7 @@ def _range(
 
 
 def _draw_lines(axes: Any, training: list[Point], validation: list[Point]) -> None:
-    steps, losses = [step for step, _ in training], [loss for _, loss in training]
+    steps, losses = _sides(training)
     window = len(losses) // 60
     if window > 1:  # many noisy points: the points faint, their moving mean drawn
         axes.plot(steps, losses, color=style.GREEN, linewidth=0.8, alpha=0.35, zorder=2)
@@ -99,10 +87,11 @@ def _draw_lines(axes: Any, training: list[Point], validation: list[Point]) -> No
         steps = [steps[start + window // 2] for start in starts]
     axes.plot(steps, losses, color=style.GREEN, linewidth=1.6, zorder=3)
     dots = "o" if len(validation) <= 60 else None
-    axes.plot(
-        *([point[side] for point in validation] for side in (0, 1)),
-        color=style.BLUE, linewidth=2.2, marker=dots, markersize=3.6, zorder=4,
-    )  # fmt: skip
+    axes.plot(*_sides(validation), color=style.BLUE, linewidth=2.2, marker=dots, markersize=3.6, zorder=4)
+
+
+def _sides(points: list[Point]) -> tuple[list[float], list[float]]:
+    return [step for step, _ in points], [value for _, value in points]
 
 
 def _label_right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
@@ -125,19 +114,22 @@ def _best(axes: Any, history: History) -> None:
     if not best:
         return
     step, value = best[-1]
-    axes.plot(step, value, "o", markersize=11, markerfacecolor="none", color=style.BLUE, clip_on=False, zorder=6)
+    ring = {"markersize": 11, "markerfacecolor": "none", "clip_on": False, "zorder": 6}
+    axes.plot(step, value, "o", color=style.BLUE, **ring)
     late = step > 0.5 * axes.get_xlim()[1]
     axes.annotate(
         f"best  {words.nats(value)}  at step {words.count(step)}", (step, value), (0, 34),
         textcoords="offset points", ha="right" if late else "left", color=style.BLUE, size=style.SMALL + 0.4,
         weight="bold", zorder=7, bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.5},
-        arrowprops={"arrowstyle": "-", "color": style.BLUE, "linewidth": 0.9, "shrinkB": 6, "relpos": (1.0 if late else 0.0, 0)},
+        arrowprops={
+            "arrowstyle": "-", "color": style.BLUE, "linewidth": 0.9, "shrinkB": 6, "relpos": (1.0 * late, 0),
+        },
     )  # fmt: skip
 
 
 def _clock(axes: Any, history: History, last: float) -> None:
     """Say along the top how long it took."""
-    clock = line((event for event in history.events if event.get("event") in ("step", "validation")), "seconds")
+    clock = line((event for event in history.events if event["event"] in ("step", "validation")), "seconds")
     if len(clock) < 2 or clock[-1][1] <= 0:
         return
     unit, name = (60.0, "min") if clock[-1][1] >= 120 else (1.0, "s")
@@ -163,10 +155,10 @@ def _interpolate(clock: list[Point], seconds: float) -> float:
 
 
 def _small_panels(figure: Figure, history: History, last: float) -> None:
-    for index, (key, title) in enumerate((("learning_rate", "learning rate"), ("gradient_norm", "gradient norm"))):
+    for index, key in enumerate(("learning_rate", "gradient_norm")):
         axes = style.bare(figure.add_axes((0.065 + 0.495 * index, 0.075, 0.415, 0.15)))
         points = line(history.of("step"), key)
-        axes.plot([step for step, _ in points], [value for _, value in points], color=style.SLATE, linewidth=1.2)
+        axes.plot(*_sides(points), color=style.SLATE, linewidth=1.2)
         if key == "gradient_norm" and any(value > 0 for _, value in points):
             axes.set_yscale("log")
             axes.yaxis.set_minor_formatter(NullFormatter())
@@ -179,5 +171,7 @@ def _small_panels(figure: Figure, history: History, last: float) -> None:
             axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlim(0, last)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.set_title(title, loc="left", color=style.SLATE, size=style.SMALL + 0.4, weight="bold", pad=4)
+        axes.set_title(
+            key.replace("_", " "), loc="left", color=style.SLATE, size=style.SMALL + 0.4, weight="bold", pad=4
+        )
         axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")

@@ -62,10 +62,10 @@ def bare(axes: Any, *, grid: bool = True) -> Any:
 
 
 def text_width(text: str, size: float) -> float:
-    """Inches that a line of text takes; `$...$` is read as maths."""
-    if not text.strip():
-        return 0.0
-    return float(TextPath((0, 0), text, size=size).get_extents().width) / POINTS_AN_INCH
+    """Inches that the longest line of a text takes; `$...$` is read as maths."""
+    lines = [line for line in text.split("\n") if line.strip()]
+    widths = (TextPath((0, 0), line, size=size).get_extents().width for line in lines)
+    return float(max(widths, default=0.0)) / POINTS_AN_INCH
 
 
 def spread(wanted: Sequence[float], gap: float) -> list[float]:

@@ -1,10 +1,10 @@
 """Numbers as people read them: 2,949 · 94 % · 1.95 · 3 min 20 s."""
 
 import math
-from typing import Any
+from typing import Any, TypeGuard
 
 
-def is_number(value: Any) -> bool:
+def is_number(value: Any) -> TypeGuard[float]:
     """Is it a finite number (a lost loss is written as null or nan)?"""
     return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
 

@@ -1,0 +1,7 @@
+"""python -m undertow."""
+
+import sys
+
+from undertow.cli.main import main
+
+sys.exit(main())

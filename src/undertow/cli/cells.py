@@ -1,0 +1,58 @@
+"""undertow cells: the recurrent cells there are."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+
+from undertow.cells import catalog
+from undertow.cells.cell import Cell
+from undertow.cli.arguments import parse
+from undertow.cli.output import print_json
+from undertow.report.table import print_table
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """At which sizes the parameters are counted."""
+
+    input_size: int = 64
+    """Features of the input."""
+    hidden: int = 128
+    """Units."""
+    json: bool = False
+    """Print as JSON: a list of {"cell", "summary", "states", "weights", "parameters", "settings"}."""
+
+
+def run(words: list[str]) -> int:
+    """List the cells."""
+    given = parse(Arguments, words, "cells", "The recurrent cells there are.")
+    rows = [_row(name, kind, given) for name, kind in catalog.built_in().items()]
+    if given.json:
+        print_json(rows)
+        return 0
+    for row in rows:
+        row["states"], row["weights"] = ", ".join(row["states"]), ", ".join(row["weights"])
+        row["parameters"] = f"{row['parameters']:,}"
+        row["settings"] = ", ".join(f"{k}={v}" for k, v in row["settings"].items())
+    title = f"Cells, parameters at {given.input_size} features and {given.hidden} units"
+    print_table(rows, ["cell", "summary", "states", "weights", "parameters", "settings"], title, sys.stdout)
+    return 0
+
+
+def _row(name: str, kind: type[Cell], given: Arguments) -> dict[str, Any]:
+    cell = kind(given.input_size, given.hidden)
+    with torch.random.fork_rng(devices=[]):
+        weights = cell.init()
+    return {
+        "cell": name,
+        "summary": (inspect.getdoc(kind) or "").partition("\n")[0],
+        "states": list(cell.State._fields),
+        "weights": list(cell.Weights._fields),
+        "parameters": sum(w.numel() for w in weights),
+        "settings": catalog.settings_of(kind),
+    }

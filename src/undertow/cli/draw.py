@@ -1,0 +1,69 @@
+"""undertow draw CELL: the network unrolled in time, shared weights drawn as shared."""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import torch
+import tyro
+
+from undertow.cells import catalog
+from undertow.cli.arguments import parse, say
+from undertow.errors import SettingError
+from undertow.report.save import figure_png, figure_svg
+from undertow.report.unrolled import Unrolled, draw_unrolled
+from undertow.report.unrolled_text import text_unrolled
+from undertow.train.storage import write_atomic
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """What to draw."""
+
+    cell: Annotated[str, tyro.conf.Positional]
+    """A cell of `undertow cells`, or one of your own as FILE.py:Class."""
+    steps: int = 3
+    """Steps in time; of many, the middle is left out."""
+    layers: int = 1
+    """Layers, one above the other."""
+    bidirectional: bool = False
+    """Also from the end to the beginning."""
+    input_size: int = 64
+    """Features of the input."""
+    hidden: int = 128
+    """Units."""
+    cell_options: tuple[str, ...] = ()
+    """The cell's own settings, as name=value."""
+    out: str | None = None
+    """The picture, .png or .svg; without it, CELL.png here."""
+
+
+def run(words: list[str]) -> int:
+    """Draw, and print where the picture is."""
+    given = parse(Arguments, words, "draw", "Draw a network unrolled in time.")
+    out = Path(given.out or f"{given.cell.rpartition(':')[2]}.png")
+    if out.suffix not in (".png", ".svg"):
+        raise SettingError(f"--out must end in .png or .svg, got {str(out)!r}.")
+    record = unrolled_record(given)
+    figure = draw_unrolled(record)
+    write_atomic(out, figure_png(figure) if out.suffix == ".png" else figure_svg(figure))
+    say(text_unrolled(record))
+    print(out, file=sys.stdout)
+    return 0
+
+
+def unrolled_record(given: Arguments) -> Unrolled:
+    """The record that the drawing needs."""
+    kind = catalog.find(given.cell)
+    cell = kind(given.input_size, given.hidden, **catalog.parse_settings(kind, given.cell_options))
+    for name in ("steps", "layers"):
+        if not 1 <= getattr(given, name) <= 1_000_000_000:
+            raise SettingError(f"--{name} must be at least 1, got {getattr(given, name)}.")
+    with torch.random.fork_rng(devices=[]):
+        weights = cell.init()
+    shapes = tuple((name, tuple(tensor.shape)) for name, tensor in zip(weights._fields, weights, strict=True))
+    name = given.cell.rpartition(":")[2]
+    return Unrolled(name, tuple(cell.State._fields), shapes, given.steps, given.layers, given.bidirectional)

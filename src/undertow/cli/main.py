@@ -1,0 +1,77 @@
+"""undertow: the first word chooses a verb; only that verb's file is loaded.
+
+Exit status: 0 done; 1 done, and the answer is no; 2 the input or the command is wrong; 130 Ctrl-C.
+"""
+
+from __future__ import annotations
+
+import difflib
+import os
+import sys
+from importlib import import_module
+
+from undertow import __version__
+from undertow.errors import UndertowError
+
+VERBS = {
+    "train": "train a network on your file, score it, write a report",
+    "resume": "go on where a run was stopped",
+    "sample": "draw new strings from a trained run",
+    "score": "how good is a run, on its own test part or on another file",
+    "report": "write a run's report.html and pictures again",
+    "inspect": "what is understood of a file, before training on it",
+    "cells": "the recurrent cells there are, with sizes",
+    "draw": "draw a network unrolled in time",
+}
+
+HELP = """usage: undertow VERB ...      (undertow VERB --help tells more)
+
+Write a recurrence once, train it, and see where its gradients go.
+
+{verbs}
+
+Start here:
+  undertow train names --data compounds     train on a list that comes along
+  undertow sample RUN                       and let it invent
+"""
+
+
+def main(arguments: list[str] | None = None) -> int:
+    """Run one command; returns its exit status."""
+    words = sys.argv[1:] if arguments is None else arguments
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(HELP.format(verbs="\n".join(f"  {verb:<9} {text}" for verb, text in VERBS.items())), end="")
+        return 0
+    if words[0] in ("--version", "-V"):
+        print(f"undertow {__version__}")
+        return 0
+    return _guarded(words[0], words[1:])
+
+
+def _guarded(verb: str, rest: list[str]) -> int:
+    if verb not in VERBS:
+        close = difflib.get_close_matches(verb, VERBS, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        return _refuse(f"There is no verb {verb!r}.{hint} Verbs: {', '.join(VERBS)}.", 2)
+    try:
+        status: int = import_module(f"undertow.cli.{verb}").run(rest)
+        sys.stdout.flush()
+        return status
+    except UndertowError as error:
+        return _refuse(str(error), error.exit_code)
+    except KeyboardInterrupt:
+        return _refuse("Stopped.", 130)
+    except MemoryError:
+        return _refuse("Out of memory. Take a smaller --batch, --hidden or --layers.", 2)
+    except BrokenPipeError:  # the reader, head say, has had enough: not a fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _refuse(sentence: str, status: int) -> int:
+    print(f"undertow: {sentence}", file=sys.stderr)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

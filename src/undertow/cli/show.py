@@ -1,0 +1,78 @@
+"""Records as tables for people."""
+
+from __future__ import annotations
+
+import sys
+from typing import Any
+
+from undertow.report.table import print_table
+
+
+def show_score(score: dict[str, Any]) -> None:
+    """The figures of a score, baselines beside them, and a few samples."""
+    rows = []
+    for part in ("test", "validation"):
+        record = score.get(part)
+        if record:
+            rows.append({"on": part, "nats a character": f"{record['nats_per_char']:.4f}", "of": _of(record)})
+    for name, record in (score.get("baselines") or {}).items():
+        rows.append({"on": f"({name} table)", "nats a character": f"{record['nats_per_char']:.4f}", "of": ""})
+    if rows:
+        print_table(rows, ["on", "nats a character", "of"], "How good", sys.stdout)
+    samples = score.get("samples") or {}
+    if "new_share" in samples:
+        test = score.get("test") or {}
+        print_table(
+            [
+                {"share": label, "samples": _percent(samples, key), "test part": _percent(test, key)}
+                for label, key in (
+                    ("new (not in training)", "new_share"),
+                    ("repeats an earlier one", "duplicate_share"),
+                    ("looks valid", "valid_share"),
+                )
+            ]
+            + [{"share": "edits to the nearest", "samples": _number(samples), "test part": _number(test)}],
+            ["share", "samples", "test part"],
+            f"{samples['count']:,} samples",
+            sys.stdout,
+        )
+    if "known_word_share" in samples:
+        known, real = samples["known_word_share"], samples["known_word_share_validation"]
+        print(f"words that occur in training: {known:.1%} of the sampled, {real:.1%} of the validation part")
+        print(f"longest run copied from training: {samples['longest_copy']} characters\n")
+    examples = [e["text"] for e in samples.get("examples", [])][:20]
+    if examples:
+        print("\n".join(examples) if "new_share" in samples else examples[0])
+
+
+def show_inspection(record: dict[str, Any]) -> None:
+    """What was understood of a file."""
+    rows = []
+    for key, value in record.items():
+        rows += [{"what": f"{key} {k}", "is": _plain(v)} for k, v in value.items()] if isinstance(value, dict) else [
+            {"what": key, "is": _plain(value)}
+        ]
+    print_table(rows, ["what", "is"], "What was understood", sys.stdout)
+
+
+def _plain(value: Any) -> str:
+    if isinstance(value, dict):
+        return "  ".join(f"{k}: {_plain(v)}" for k, v in value.items())
+    if isinstance(value, list | tuple):
+        return "\n".join(map(str, value)) if value and isinstance(value[0], str) else "  ".join(map(_plain, value))
+    if isinstance(value, float):
+        return f"{value:,.3g}"
+    return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _of(record: dict[str, Any]) -> str:
+    count = f"{record['strings']:,} strings, " if "strings" in record else ""
+    return f"{count}{record['characters']:,} characters"
+
+
+def _percent(record: dict[str, Any], key: str) -> str:
+    return f"{record[key]:.1%}" if key in record else ""
+
+
+def _number(record: dict[str, Any]) -> str:
+    return f"{record['nearest_distance']:.2f}" if "nearest_distance" in record else ""

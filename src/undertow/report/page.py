@@ -1,0 +1,77 @@
+"""report.html: the whole run on one page that needs no network and runs no script."""
+
+from importlib.resources import files
+from typing import Any
+
+from undertow.report import sections, words
+from undertow.report.markup import Markup, join, picture, section, tag
+from undertow.report.verdict import held_out, tables, verdict
+from undertow.train.history import History
+
+
+def build_page(
+    config: dict[str, Any], history: History, score: dict[str, Any] | None, figures: dict[str, bytes]
+) -> str:
+    """One HTML file from the records of a run.
+
+    Args:
+        config: `config.json`; a key `run`, where given, is the title.
+        history: the run so far.
+        score: `score.json`, or None before the run was scored.
+        figures: PNGs by name: loss, novelty, lengths, unrolled. Those missing are left out.
+    """
+    sentence = verdict(config, score)
+    cell = (config.get("cell") or {}).get("name", "the cell")
+    body = [
+        sections.header(config, score, sentence),
+        sections.tiles(history, score),
+        sections.samples(score),
+        section("How it learned", _picture(figures, "loss", _loss_alt(score)), note=sections.ending(history)),
+        section("What it makes, beside what it learned from", _novelty(figures, score), _lengths(figures)),
+        section(
+            "The network in time",
+            _picture(figures, "unrolled", f"Unrolled graph: {cell} at every step, with the same weights"),
+            note="Every copy of a cell uses the same weights, so a sequence of any length can run.",
+        ),
+        sections.settings(config),
+        sections.data(config),
+        sections.surroundings(config),
+    ]
+    title = f"{config.get('run') or config.get('recipe') or 'run'} · undertow"
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Markup(files("undertow.report").joinpath("page.css").read_text(encoding="utf-8"))),
+    )
+    page = tag("html", head, tag("body", tag("main", join(body))), lang="en")
+    return f"<!doctype html>\n{page}\n"
+
+
+def _picture(figures: dict[str, bytes], name: str, alt: str) -> Markup:
+    return picture(figures[name], alt) if name in figures else Markup("")
+
+
+def _loss_alt(score: dict[str, Any] | None) -> str:
+    alt = "Loss curves: training and validation nats a character against step"
+    part, entry = held_out(score or {})
+    told = [f"{part} {words.nats(entry['nats_per_char'])}"] if part else []
+    told += [f"{name} table {words.nats(value)}" for name, value in tables(score or {})]
+    return ". ".join([alt, ", ".join(told)]) if told else alt
+
+
+def _novelty(figures: dict[str, bytes], score: dict[str, Any] | None) -> Markup:
+    samples = (score or {}).get("samples") or {}
+    told = [
+        f"{words.share(samples[key])} {name}"
+        for key, name in (("new_share", "new"), ("copied_share", "copied from training"))
+        if words.is_number(samples.get(key))
+    ]
+    told.append("edits from each sample to the nearest training string")
+    return _picture(figures, "novelty", "Novelty: " + ", ".join(told))
+
+
+def _lengths(figures: dict[str, bytes]) -> Markup:
+    return _picture(figures, "lengths", "Lengths: how long the samples are, beside the training strings")

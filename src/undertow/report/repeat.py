@@ -1,0 +1,28 @@
+"""The command that repeats a run, from its settings."""
+
+import shlex
+from typing import Any
+
+from undertow.report import words
+
+
+def command(config: dict[str, Any]) -> str:
+    """`undertow train ...`, quoted for a shell."""
+    told = ["undertow", "train", str(config.get("recipe", ""))]
+    options = dict(config.get("options") or {})
+    read = [entry for entry in config.get("data") or [] if entry.get("role") == "train"]
+    files = [str(entry["path"]) for entry in read if entry.get("path")]
+    if files and not options.get("data"):
+        told += ["--data", *files]
+    name = (config.get("cell") or {}).get("name")
+    if name and "cell" not in options:
+        told += ["--cell", str(name)]
+    for key, value in options.items():
+        flag = key.replace("_", "-")
+        if isinstance(value, bool):
+            told.append(f"--{flag}" if value else f"--no-{flag}")
+        elif isinstance(value, (list, tuple)):
+            told += [f"--{flag}", *map(str, value)] if value else []
+        elif value is not None and key != "out":
+            told += [f"--{flag}", words.plain(value)]
+    return shlex.join(part for part in told if part)

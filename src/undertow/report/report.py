@@ -1,0 +1,85 @@
+"""A run folder's pictures and its page, from the records in it."""
+
+from pathlib import Path
+from typing import Any
+
+from matplotlib.figure import Figure
+
+from undertow.errors import RunError
+from undertow.report.figures import lengths, loss_curves, novelty
+from undertow.report.page import build_page
+from undertow.report.save import figure_png, write_bytes, write_text
+from undertow.report.unrolled import Unrolled, draw_unrolled
+from undertow.train.history import History
+from undertow.train.run import Run, open_run
+from undertow.train.storage import make_folder
+
+
+def write_report(run: Path, *, steps: int = 3) -> Path:
+    """Write `report.html` and `figures/*.png` of a run, scored or not.
+
+    Args:
+        run: the run folder.
+        steps: how many steps the unrolled graph shows.
+
+    Returns:
+        The path of the page.
+
+    Raises:
+        RunError: no run folder, or one of its records is damaged.
+        StorageError: the files cannot be written.
+    """
+    folder = open_run(run)
+    config, score = folder.config, _score(folder)
+    figures = _figures(config, folder.history, score, steps)
+    pictures = {name: figure_png(figure) for name, figure in figures.items()}
+    make_folder(run / "figures")
+    for name, png in pictures.items():
+        write_bytes(run / "figures" / f"{name}.png", png)
+    page = run / "report.html"
+    write_text(page, build_page({"run": run.resolve().name} | config, folder.history, score, pictures))
+    return page
+
+
+def unrolled_of(config: dict[str, Any], steps: int = 3) -> Unrolled | None:
+    """The graph to draw for a run, or None where the cell was not recorded."""
+    cell, options = config.get("cell") or {}, config.get("options") or {}
+    if not cell.get("states"):
+        return None
+    weights, upper = (
+        tuple((name, tuple(sizes)) for name, sizes in cell.get(key) or ())
+        for key in ("weights", "upper_weights")
+    )
+    return Unrolled(
+        str(cell.get("name", "cell")),
+        tuple(cell["states"]),
+        weights,
+        steps=steps,
+        layers=options.get("layers") or 1,
+        bidirectional=bool(options.get("bidirectional")),
+        upper_weights=upper,
+    )
+
+
+def _figures(
+    config: dict[str, Any], history: History, score: dict[str, Any] | None, steps: int
+) -> dict[str, Figure]:
+    """Those pictures that there are records for."""
+    score = score or {}
+    samples = score.get("samples") or {}
+    record = unrolled_of(config, steps)
+    drawn = {
+        "loss": loss_curves(history, score.get("baselines") or {}, score) if history.of("step") else None,
+        "novelty": novelty(score) if samples.get("histogram") else None,
+        "lengths": lengths(score) if samples.get("lengths") else None,
+        "unrolled": draw_unrolled(record) if record else None,
+    }
+    return {name: figure for name, figure in drawn.items() if figure is not None}
+
+
+def _score(run: Run) -> dict[str, Any] | None:
+    try:
+        return run.score
+    except (RunError, TypeError, ValueError) as error:
+        remedy = f"Write it anew with `undertow score {run.path}`, or delete it."
+        raise RunError(f"{run.path / 'score.json'} is damaged. {remedy}") from error

@@ -1,0 +1,186 @@
+"""Training from a recipe's name to a scored run with its report; and going on where a run was stopped."""
+
+from __future__ import annotations
+
+import inspect
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import torch
+
+from undertow.cells.cell import Cell
+from undertow.errors import CellError, DataError, DivergedError, RunError
+from undertow.report.report import write_report
+from undertow.tasks.borrow import borrow
+from undertow.tasks.network import describe_cell
+from undertow.tasks.recipe import Job, find
+from undertow.tasks.trained import Trained, load, make_options
+from undertow.train.budget import budget_of
+from undertow.train.checkpoints import Position, load_best
+from undertow.train.display import Display, Silent
+from undertow.train.loop import fit
+from undertow.train.run import Run, create_run, free_name, surroundings
+from undertow.train.storage import write_json
+
+
+@dataclass(frozen=True)
+class Place:
+    """Where a run goes, and what it starts from."""
+
+    out: str | None = None
+    """The run folder; without it, the first free one under runs/."""
+    source: str | None = None
+    """Another run, whose weights are the start."""
+
+
+def train(
+    recipe: str,
+    *,
+    data: str | Path | tuple[str, ...] | list[str] | None = None,
+    cell: str | type[Cell] = "lstm",
+    out: str | Path | None = None,
+    start_from: str | Path | None = None,
+    display: Display | None = None,
+    **options: Any,
+) -> Trained:
+    """Train a network on a file, score it, write its report.
+
+    Args:
+        recipe: "names" or "text".
+        data: a file, several, or the name of an embedded set.
+        cell: a cell's name, FILE.py:Class, or a class of your own that lives in a file.
+        out: the run folder; without it, the first free one under runs/.
+        start_from: another run whose weights are the start.
+        display: where progress goes; None is silent.
+        options: any option of `undertow train RECIPE --help`, with underscores: hidden=128, minutes=2.
+
+    Returns:
+        The run, ready to sample from.
+
+    Raises:
+        UndertowError: an option, a file or the place is wrong; says what to do.
+    """
+    kind = find(recipe).Options
+    if data is not None:
+        options["data"] = (str(data),) if isinstance(data, str | Path) else tuple(map(str, data))
+    options["cell"] = cell if isinstance(cell, str) else _cell_name(cell)
+    place = Place(None if out is None else str(out), None if start_from is None else str(start_from))
+    return begin(recipe, make_options(kind, options), place, display or Silent())
+
+
+def begin(recipe: str, options: Any, place: Place, display: Display) -> Trained:
+    """Read the data, make the run folder, train."""
+    torch.manual_seed(options.seed)
+    job = find(recipe).prepare(options)
+    if place.source:
+        display.say(borrow(job.model, job.vocabulary, place.source))
+    stem = f"{recipe}-{Path(options.data[0]).stem}"
+    path = Path(place.out) if place.out else free_name(Path("runs"), stem)
+    run = create_run(path, _config(recipe, options, place, job))
+    write_json(run.path / "vocabulary.json", job.vocabulary.to_json())
+    parameters = sum(p.numel() for p in job.model.parameters())
+    display.say(f"Training {parameters:,} parameters into {run.path}")
+    return _finish(run, job, options, display)
+
+
+def resume(path: str | Path, display: Display | None = None) -> Trained:
+    """Go on where a run was stopped, by Ctrl-C or a kill; the result is as if it had not been.
+
+    Raises:
+        RunError: no such run, or damaged.
+        DataError: the data is not what it was.
+    """
+    run = load(path)
+    options = run.options
+    torch.set_num_threads(int(run.config.get("threads", torch.get_num_threads())))
+    torch.manual_seed(options.seed)
+    job = run.recipe.prepare(options)
+    _check_unchanged(run, job)
+    if run.config.get("from") and run.pointer("last") is None:
+        borrow(job.model, job.vocabulary, run.config["from"])
+    write_json(run.path / "vocabulary.json", job.vocabulary.to_json())
+    return _finish(run, job, options, display or Silent())
+
+
+def rescore(run: Trained) -> dict[str, Any]:
+    """Score a run's best weights again on its own data, and write score.json.
+
+    Raises:
+        DataError: the data is not what it was.
+    """
+    with torch.random.fork_rng(devices=[]):
+        job = run.recipe.prepare(run.options)
+    _check_unchanged(run, job)
+    return _score(run, job, run.options.seed)
+
+
+def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:
+    budget = budget_of(options, job.task.steps_per_epoch, job.default_epochs)
+    position = fit(job.task, options, budget, run, display)
+    _score(run, job, options.seed)
+    write_report(run.path)
+    if position.finished == "diverged":
+        raise DivergedError(_diverged(run, position))
+    return Trained(run.path)
+
+
+def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
+    load_best(run, job.model)
+    job.model.eval()
+    document = {"recipe": run.config["recipe"], "run": run.path.name, "data": run.config["data"], **job.score(seed)}
+    write_json(run.path / "score.json", document)
+    return document
+
+
+def _config(recipe: str, options: Any, place: Place, job: Job) -> dict[str, Any]:
+    return {
+        "recipe": recipe,
+        "options": asdict(options),
+        "cell": describe_cell(options),
+        "parameters": sum(p.numel() for p in job.model.parameters()),
+        "data": job.data,
+        "from": place.source,
+        "threads": torch.get_num_threads(),
+        **surroundings(),
+    }
+
+
+def _check_unchanged(run: Run, job: Job) -> None:
+    config = run.config
+    for was, now in zip(config["data"], job.data, strict=True):
+        if was["sha256"] != now["sha256"]:
+            raise DataError(
+                f"{now['path']} has changed since {run.path} began, so the run cannot go on exactly. "
+                f"Put the file back as it was, or train a new run."
+            )
+    options = run.config["options"]
+    if config["cell"].get("file_sha256"):
+        file = Path(options["cell"].partition(":")[0])
+        if describe_cell(job.task.options)["file_sha256"] != config["cell"]["file_sha256"]:  # type: ignore[attr-defined]
+            raise RunError(f"{file} has changed since {run.path} began. Put it back as it was, or train a new run.")
+
+
+def _diverged(run: Run, position: Position) -> str:
+    kept = f"The best weights (validation {position.best:.4f}) are in {run.path}." if position.best_step else ""
+    return (
+        f"Training stopped at step {position.step}: the loss was no number any more. {kept} "
+        f"Lower --learning-rate, or set --clip-norm 1."
+    )
+
+
+def _cell_name(cell: type[Cell]) -> str:
+    if cell.__module__.startswith("undertow."):
+        from undertow.cells.catalog import snake
+
+        return snake(cell.__name__)
+    try:
+        file = inspect.getsourcefile(cell)
+    except TypeError:
+        file = None
+    if file is None or not Path(file).is_file():
+        raise CellError(
+            f"{cell.__name__} lives in no file, so the run could not be loaded again. Save it as my_cell.py and "
+            f"give cell='my_cell.py:{cell.__name__}'."
+        )
+    return f"{file}:{cell.__name__}"

@@ -1,0 +1,1 @@
+"""Ways to wire recurrent layers to a task."""
