@@ -36,7 +36,19 @@ _HOMES = {
 }
 _MODULES = {"cells": "undertow.cells", "init": "undertow.cells.init"}
 
-__all__ = ["GRU", "LSTM", "RNN", "Cell", "Recurrent", "UndertowError", "cells", "init", "load", "resume", "train"]
+__all__ = [
+    "GRU",
+    "LSTM",
+    "RNN",
+    "Cell",
+    "Recurrent",
+    "UndertowError",
+    "cells",
+    "init",
+    "load",
+    "resume",
+    "train",
+]
 
 
 def __getattr__(name: str) -> Any:

@@ -32,7 +32,9 @@ def check_sequence(x: Tensor, features: int, where: str) -> None:
     if shape[0] == 0:
         raise ShapeError(f"{where}: x has no time step, shape {shape}. Give at least one.")
     if not x.is_floating_point():
-        raise ShapeError(f"{where}: x must hold floating point numbers, got {x.dtype}. Embed or convert it first.")
+        raise ShapeError(
+            f"{where}: x must hold floating point numbers, got {x.dtype}. Embed or convert it first."
+        )
 
 
 def check_lengths(lengths: Tensor, steps: int, batch: int, where: str) -> None:

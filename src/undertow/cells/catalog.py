@@ -15,7 +15,7 @@ import sys
 from dataclasses import MISSING, fields
 from pathlib import Path
 from types import ModuleType
-from typing import Any
+from typing import Any, TypeGuard
 
 from undertow import cells
 from undertow.cells.cell import Cell
@@ -78,7 +78,9 @@ def parse_settings(kind: type[Cell], texts: tuple[str, ...]) -> dict[str, Any]:
         name, equals, value = text.partition("=")
         if not equals or name not in known:
             names = ", ".join(known) or "none"
-            raise SettingError(f"{snake(kind.__name__)} has no setting {text!r}. Write name=value; its settings: {names}.")
+            raise SettingError(
+                f"{snake(kind.__name__)} has no setting {text!r}. Write name=value; its settings: {names}."
+            )
         wanted = type(known[name])
         try:
             result[name] = _TRUTH[value.lower()] if wanted is bool else wanted(value)
@@ -89,7 +91,7 @@ def parse_settings(kind: type[Cell], texts: tuple[str, ...]) -> dict[str, Any]:
     return result
 
 
-def _is_cell(thing: object) -> bool:
+def _is_cell(thing: object) -> TypeGuard[type[Cell]]:
     return isinstance(thing, type) and issubclass(thing, Cell) and thing is not Cell
 
 
@@ -104,9 +106,10 @@ def _from_file(name: str) -> type[Cell]:
         return next(iter(own.values()))
     if wanted not in found:
         names = ", ".join(own) or "none"
-        raise CellError(f"{file} holds no cell {wanted or '(unnamed)'!r}; cells in it: {names}. Write FILE.py:Class.")
-    cell: type[Cell] = found[wanted]
-    return cell
+        raise CellError(
+            f"{file} holds no cell {wanted or '(unnamed)'!r}; cells in it: {names}. Write FILE.py:Class."
+        )
+    return found[wanted]
 
 
 def _module_name(path: Path) -> str:
@@ -123,7 +126,7 @@ def _load(path: Path) -> ModuleType:
         spec.loader.exec_module(module)
     except UndertowError:
         raise
-    except (Exception, SystemExit) as error:  # noqa: BLE001 - whatever a user's file raises is told, with its line
+    except (Exception, SystemExit) as error:
         line = _line_in(error, path)
         raise CellError(f"{path}{line} cannot be imported: {type(error).__name__}: {error}") from error
     return module

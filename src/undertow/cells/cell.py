@@ -73,7 +73,9 @@ def check_parts(cell: Cell) -> None:
     name = type(cell).__name__
     for part in ("State", "Weights"):
         if not hasattr(getattr(cell, part, None), "_fields"):
-            raise CellError(f"{name}.{part} must be a NamedTuple of tensors. Write: class {part}(NamedTuple): ...")
+            raise CellError(
+                f"{name}.{part} must be a NamedTuple of tensors. Write: class {part}(NamedTuple): ..."
+            )
 
 
 def check_contract(cell: Cell, weights: Any) -> None:
@@ -88,7 +90,9 @@ def check_contract(cell: Cell, weights: Any) -> None:
         raise CellError(f"{name}.init() must return {name}.Weights, got {type(weights).__name__}.")
     for field, tensor in zip(weights._fields, weights, strict=True):
         if not isinstance(tensor, Tensor) or not tensor.is_floating_point():
-            raise CellError(f"{name}.init(): weight {field!r} must be a floating point tensor, got {tensor!r}.")
+            raise CellError(
+                f"{name}.init(): weight {field!r} must be a floating point tensor, got {tensor!r}."
+            )
     before = cell.start(2)
     if type(before) is not cell.State:
         raise CellError(f"{name}.start() must return {name}.State(...), got {type(before).__name__}.")

@@ -36,7 +36,12 @@ def run(words: list[str]) -> int:
     given = parse(Arguments, words, "inspect", "What is understood of a file, before training on it.")
     recipe = find(given.recipe)
     known = recipe.Options.__dataclass_fields__
-    asked = {"data": (given.file,), "column": given.column, "encoding": given.encoding, "skip_bad": given.skip_bad}
+    asked = {
+        "data": (given.file,),
+        "column": given.column,
+        "encoding": given.encoding,
+        "skip_bad": given.skip_bad,
+    }
     record = recipe.inspect(given.file, recipe.Options(**{k: v for k, v in asked.items() if k in known}))
     if given.json:
         print_json(record)

@@ -49,9 +49,11 @@ def show_inspection(record: dict[str, Any]) -> None:
     """What was understood of a file."""
     rows = []
     for key, value in record.items():
-        rows += [{"what": f"{key} {k}", "is": _plain(v)} for k, v in value.items()] if isinstance(value, dict) else [
-            {"what": key, "is": _plain(value)}
-        ]
+        rows += (
+            [{"what": f"{key} {k}", "is": _plain(v)} for k, v in value.items()]
+            if isinstance(value, dict)
+            else [{"what": key, "is": _plain(value)}]
+        )
     print_table(rows, ["what", "is"], "What was understood", sys.stdout)
 
 
@@ -59,7 +61,11 @@ def _plain(value: Any) -> str:
     if isinstance(value, dict):
         return "  ".join(f"{k}: {_plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
-        return "\n".join(map(str, value)) if value and isinstance(value[0], str) else "  ".join(map(_plain, value))
+        return (
+            "\n".join(map(str, value))
+            if value and isinstance(value[0], str)
+            else "  ".join(map(_plain, value))
+        )
     if isinstance(value, float):
         return f"{value:,.3g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)

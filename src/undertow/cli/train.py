@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, make_dataclass
-from typing import Annotated
+from typing import Annotated, Any
 
 import tyro
 
@@ -38,7 +38,7 @@ def run(words: list[str]) -> int:
         return 0
     recipe = find(words[0])
     both = make_dataclass("Arguments", [], bases=(recipe.Options, Common), frozen=True)
-    given = parse(both, words[1:], f"train {recipe.name}", RECIPES[recipe.name])
+    given: Any = parse(both, words[1:], f"train {recipe.name}", RECIPES[recipe.name])
     options = recipe.Options(**{name: getattr(given, name) for name in recipe.Options.__dataclass_fields__})
     trained = begin(recipe.name, options, Place(given.out, given.source), display_for(given.quiet))
     if given.json:

@@ -64,7 +64,9 @@ class Recurrent(nn.Module):
         if projection:
             check_size(projection, "projection", where)
             if "projection" in cell.Weights._fields:
-                raise CellError(f"{where}: projection needs the name of the cell's weight 'projection'. Rename it.")
+                raise CellError(
+                    f"{where}: projection needs the name of the cell's weight 'projection'. Rename it."
+                )
         if engine not in ENGINES:
             raise SettingError(f"{where}: engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
         self.cell, self.batch_first, self.projection = cell, batch_first, projection
@@ -107,7 +109,9 @@ class Recurrent(nn.Module):
     @overload
     def forward(self, x: PackedSequence, start: Any = None) -> tuple[PackedSequence, tuple[Any, ...]]: ...
     @overload
-    def forward(self, x: Tensor, start: Any = None, lengths: Any = None) -> tuple[Tensor, tuple[Any, ...]]: ...
+    def forward(
+        self, x: Tensor, start: Any = None, lengths: Any = None
+    ) -> tuple[Tensor, tuple[Any, ...]]: ...
     @overload
     def forward(
         self, x: Tensor, start: Any = None, lengths: Any = None, keep_states: bool = ...
@@ -141,7 +145,9 @@ class Recurrent(nn.Module):
             outcome = self._walk(padded, start, sizes)
             y: Any = pack_like(outcome.y, sizes, x)
         else:
-            outcome = self._walk(x.transpose(0, 1) if self.batch_first and x.dim() == 3 else x, start, lengths)
+            outcome = self._walk(
+                x.transpose(0, 1) if self.batch_first and x.dim() == 3 else x, start, lengths
+            )
             y = outcome.y.transpose(0, 1) if self.batch_first else outcome.y
         return (y, outcome.last, outcome.states) if keep_states else (y, outcome.last)
 

@@ -71,10 +71,14 @@ def _check_states(module: nn.RNNBase, hx: Any) -> None:
     if hx is None or (isinstance(hx, tuple | list) and [isinstance(s, Tensor) for s in hx] == [True] * count):
         return
     wanted = "a pair of tensors, (h_0, c_0)" if count == 2 else "one tensor, h_0"
-    raise ShapeError(f"undertow.{type(module).__name__}: hx must be {wanted}. Hand back what an earlier call gave.")
+    raise ShapeError(
+        f"undertow.{type(module).__name__}: hx must be {wanted}. Hand back what an earlier call gave."
+    )
 
 
-def _padded(module: nn.RNNBase, x: Tensor, hx: Any, lengths: Tensor | None) -> tuple[Tensor, tuple[Tensor, ...]]:
+def _padded(
+    module: nn.RNNBase, x: Tensor, hx: Any, lengths: Tensor | None
+) -> tuple[Tensor, tuple[Tensor, ...]]:
     check_sequence(x, module.input_size, f"undertow.{type(module).__name__}")
     stack = _stack(module)
     weights = [_weights(module, cell, layer) for cell, layer in zip(stack.cells, _names(module), strict=True)]
@@ -105,7 +109,7 @@ def _cell(module: nn.RNNBase, size: int) -> Cell:
 
 
 def _names(module: nn.RNNBase) -> list[list[str]]:
-    names: list[list[str]] = module._all_weights  # type: ignore[assignment]  # torch says nothing of its type
+    names: list[list[str]] = module._all_weights
     return names
 
 

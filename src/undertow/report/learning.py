@@ -33,7 +33,7 @@ def loss_curves(history: History, baselines: dict[str, Any], score: dict[str, An
     if _has_nats(test):
         labels.append(("test", test["nats_per_char"], style.ORANGE))
 
-    last = max((step for step, _ in training + validation), default=1.0)
+    last = max((step for step, _ in training + validation), default=1.0) or 1.0
     low, high = _range(training, validation, [value for _, value, _ in labels], tables)
     axes.set_xlim(0, last)
     axes.set_ylim(low, high)

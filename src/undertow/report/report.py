@@ -69,7 +69,7 @@ def _figures(
     samples = score.get("samples") or {}
     record = unrolled_of(config, steps)
     drawn = {
-        "loss": loss_curves(history, score.get("baselines") or {}, score) if history.of("step") else None,
+        "loss": loss_curves(history, score.get("baselines") or {}, score) if history.events else None,
         "novelty": novelty(score) if samples.get("histogram") else None,
         "lengths": lengths(score) if samples.get("lengths") else None,
         "unrolled": draw_unrolled(record) if record else None,

@@ -78,14 +78,11 @@ def _samples(samples: dict[str, Any]) -> list[tuple[str, str, str]]:
 
 
 def _work(history: History) -> list[tuple[str, str, str]]:
-    if not history.events:
-        return []
-    last = history.events[-1]
     told = (event.get("per_second") for event in history.of("step"))
     speeds = sorted(speed for speed in told if words.is_number(speed))
     speed = f"{words.count(speeds[len(speeds) // 2])} characters a second" if speeds else ""
-    seconds = last.get("seconds")
-    return [(words.duration(seconds), "of training", speed)] if words.is_number(seconds) else []
+    clock = [event["seconds"] for event in history.events if words.is_number(event.get("seconds"))]
+    return [(words.duration(clock[-1]), "of training", speed)] if clock else []
 
 
 def samples(score: dict[str, Any] | None) -> Markup:

@@ -10,6 +10,7 @@ from rich.text import Text
 from undertow.report import words
 
 BARS = "▁▂▃▄▅▆▇█"
+WIDE = 160  # of a file, which has no edge to wrap at
 
 
 def print_table(
@@ -27,14 +28,22 @@ def print_table(
         file: an open file or a console; standard output where None.
     """
     console = file if isinstance(file, Console) else Console(file=file)
-    table = Table(title=title or None, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    if not console.is_terminal:
+        console.width = WIDE
+    title_text = Text(title, style="bold") if title else None
+    table = Table(title=title_text, title_justify="left", box=None, pad_edge=False, padding=(0, 2, 0, 0))
     for column in columns:
         told = [row[column] for row in rows if row.get(column) is not None]
         numbers = bool(told) and all(words.is_number(value) for value in told)
-        table.add_column(column.replace("_", " "), justify="right" if numbers else "left", overflow="fold")
+        head = Text(column.replace("_", " "))
+        table.add_column(head, justify="right" if numbers else "left", overflow="fold")
     for row in rows:
-        table.add_row(*(Text(words.plain(row.get(column))) for column in columns))
+        table.add_row(*(Text(_entry(row.get(column))) for column in columns))
     console.print(table)
+
+
+def _entry(value: Any) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else words.plain(value)
 
 
 def sparkline(values: Sequence[float], width: int = 24) -> str:

@@ -59,7 +59,7 @@ def _weights(pen: Pen, sheet: Sheet, row: Row) -> None:
     pen.box((EDGE, rail - 0.12), (sheet.block, height), row.color, gid=f"block {row.name}")
     pen.text((EDGE + 0.14, top - 0.18), row.name, ha="left", weight="bold", color=shade(row.color))
     for index, line in enumerate(lines):
-        weight = sheet.record.weights[index][0]
+        weight = sheet.record.weights_of(row.layer)[index][0]
         place = (EDGE + 0.14, top - 0.18 - LINE * (index + 1))
         pen.text(place, line, ha="left", gid=f"weight {row.name} {weight}")
     taps = [sheet.edges(row, index)[0] + 0.15 for index, step in enumerate(sheet.columns) if step is not None]

@@ -34,7 +34,9 @@ def borrow(model: NextToken, vocabulary: Vocabulary, source: str | Path) -> str:
     theirs = Vocabulary.from_json(read_json(run.path / "vocabulary.json"))
     tensors = _best(run)
     own = model.state_dict()
-    wrong = [key for key in own if key not in BY_CHARACTER and _shape(own.get(key)) != _shape(tensors.get(key))]
+    wrong = [
+        key for key in own if key not in BY_CHARACTER and _shape(own.get(key)) != _shape(tensors.get(key))
+    ]
     if wrong:
         key = wrong[0]
         raise RunError(

@@ -23,7 +23,7 @@ from undertow.data.batches import PaddedBatch, bucketed, count, ordered
 from undertow.data.embedded import resolve
 from undertow.data.inspection import inspect_strings
 from undertow.data.ngram import ngram_nats
-from undertow.data.novelty import Validity, judge, nearest
+from undertow.data.novelty import judge, nearest
 from undertow.data.split import Split, split_by_hash
 from undertow.data.strings import Strings, read_strings
 from undertow.data.vocabulary import Vocabulary
@@ -41,7 +41,7 @@ SHOWN = 60  # of them, in the score and the report
 
 
 @dataclass(frozen=True)
-class Options(Training, Network):
+class NamesOptions(Training, Network):
     """Train a network on a list of short strings."""
 
     data: tuple[str, ...] = ("compounds",)
@@ -84,7 +84,7 @@ class NamesTask:
     model: NextToken
     vocabulary: Vocabulary
     parts: Split
-    options: Options
+    options: NamesOptions
 
     def __post_init__(self) -> None:
         self.train = [self.vocabulary.encode(s) for s in self.parts.train]
@@ -100,7 +100,9 @@ class NamesTask:
         options, strings = self.options, self.train
         if options.augment == "splice":
             rng = np.random.default_rng([options.seed, epoch, 1])
-            strings = [self.vocabulary.encode(s) for s in splice(self.parts.train, options.augment_share, rng)]
+            strings = [
+                self.vocabulary.encode(s) for s in splice(self.parts.train, options.augment_share, rng)
+            ]
         whole = bucketed(strings, options.batch, seed=options.seed, epoch=epoch, start=first)
         for number, batch in enumerate(whole, start=first):
             yield self._noisy(batch, epoch, number) if options.augment == "noise" else batch
@@ -148,7 +150,9 @@ class NamesJob:
         held = self.task.held_out
         train, size = self.task.train, self.vocabulary.size
         return {
-            "test": {**_nats_record(model, encoded), **_likeness(parts.test, parts.train)} if encoded else None,
+            "test": {**_nats_record(model, encoded), **_likeness(parts.test, parts.train)}
+            if encoded
+            else None,
             "validation": _nats_record(model, held),
             "baselines": {
                 name: {"nats_per_char": ngram_nats(train, encoded or held, order, size, end=True)}
@@ -160,7 +164,11 @@ class NamesJob:
     def _samples(self, seed: int) -> dict[str, Any]:
         train = self.task.parts.train
         request = Request(SAMPLES, how=Sampling(seed=seed))
-        drawn = [s for s in sample_strings(self.model, self.vocabulary, request, longest_of(self.vocabulary, train)) if s]
+        drawn = [
+            s
+            for s in sample_strings(self.model, self.vocabulary, request, longest_of(self.vocabulary, train))
+            if s
+        ]
         shown = drawn[:SHOWN]
         known = set(train)
         return {
@@ -178,9 +186,9 @@ class Names:
     """The recipe."""
 
     name = "names"
-    Options = Options
+    Options = NamesOptions
 
-    def prepare(self, options: Options) -> NamesJob:
+    def prepare(self, options: NamesOptions) -> NamesJob:
         """Read and split the strings; draw a fresh network."""
         options.check()
         parts, data = read_parts(options)
@@ -191,7 +199,9 @@ class Names:
         """New strings."""
         return sample_strings(model, vocabulary, request, longest=200)
 
-    def score_file(self, model: NextToken, vocabulary: Vocabulary, path: str, options: Options) -> dict[str, Any]:
+    def score_file(
+        self, model: NextToken, vocabulary: Vocabulary, path: str, options: NamesOptions
+    ) -> dict[str, Any]:
         """Nats a character on every string of a file.
 
         Raises:
@@ -209,7 +219,7 @@ class Names:
             raise DataError(f"{path}: every string holds characters the run never saw.")
         return {"test": {**_nats_record(model, known), "skipped": len(odd)}}
 
-    def inspect(self, path: str, options: Options) -> dict[str, Any]:
+    def inspect(self, path: str, options: NamesOptions) -> dict[str, Any]:
         """What is understood of a file."""
         return inspect_strings(_read(path, options))
 
@@ -228,7 +238,7 @@ def nats(model: NextToken, encoded: list[Any], batch: int = 512) -> float:
     return total / units
 
 
-def read_parts(options: Options) -> tuple[Split, list[dict[str, Any]]]:
+def read_parts(options: NamesOptions) -> tuple[Split, list[dict[str, Any]]]:
     """The strings of each part: by hash, or from the files given; and where they came from."""
     read = [_read(path, options) for path in options.data]
     values = tuple(dict.fromkeys(value for strings in read for value in strings.values))
@@ -241,7 +251,9 @@ def read_parts(options: Options) -> tuple[Split, list[dict[str, Any]]]:
     held = set(validation.values) | set(test.values if test else ())
     train = tuple(value for value in values if value not in held)
     if not train:
-        raise DataError("Every training string is also in the validation or test file: nothing is left to train on.")
+        raise DataError(
+            "Every training string is also in the validation or test file: nothing is left to train on."
+        )
     scored = tuple(v for v in test.values if v not in set(validation.values)) if test else ()
     return Split(train, validation.values, scored), records
 
@@ -251,7 +263,7 @@ def longest_of(vocabulary: Vocabulary, train: tuple[str, ...]) -> int:
     return 2 * max(map(len, train)) + vocabulary.end
 
 
-def _read(path: str, options: Options, least: int = 10) -> Strings:
+def _read(path: str, options: NamesOptions, least: int = 10) -> Strings:
     file, column = resolve(path)
     return read_strings(
         file,

@@ -90,7 +90,8 @@ def count_parameters(options: Network, tokens: int) -> int:
     """How many numbers are trained? Layers beyond the second repeat the second; nothing large is allocated."""
     cell = cell_of(options)
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        sizes = [sum(w.numel() for w in _resized(cell, size).init()) for size in (options.embedding, options.hidden)]
+        widths = (options.embedding, output_size(cell))
+        sizes: list[int] = [sum(w.numel() for w in _resized(cell, width).init()) for width in widths]
     outer = tokens * options.embedding + tokens * (options.hidden + 1)
     return sizes[0] + (options.layers - 1) * sizes[1] + outer
 

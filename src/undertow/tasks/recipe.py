@@ -8,8 +8,8 @@ from typing import Any, Protocol
 
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import SettingError
+from undertow.tasks.sampling import Request
 from undertow.train.loop import Task
-from undertow.wiring.generate import Sampling
 from undertow.wiring.next_token import NextToken
 
 RECIPES = {
@@ -43,7 +43,7 @@ class Recipe(Protocol):
     def prepare(self, options: Any) -> Job:
         """Read the data and draw a fresh network."""
 
-    def sample(self, model: NextToken, vocabulary: Vocabulary, request: SampleRequest) -> list[str]:
+    def sample(self, model: NextToken, vocabulary: Vocabulary, request: Request) -> list[str]:
         """New strings from a trained network."""
 
     def score_file(self, model: NextToken, vocabulary: Vocabulary, path: str, options: Any) -> dict[str, Any]:
@@ -51,15 +51,6 @@ class Recipe(Protocol):
 
     def inspect(self, path: str, options: Any) -> dict[str, Any]:
         """What is understood of a file, before any training."""
-
-
-class SampleRequest(Protocol):
-    """What is asked for when sampling."""
-
-    count: int
-    prefix: str
-    longest: int | None
-    how: Sampling
 
 
 def find(name: str) -> Recipe:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import torch
 
@@ -21,7 +21,7 @@ class Request:
     count: int = 20
     prefix: str = ""
     longest: int | None = None
-    how: Sampling = Sampling()
+    how: Sampling = field(default_factory=Sampling)
 
     def check(self) -> None:
         """Refuse what is out of range.

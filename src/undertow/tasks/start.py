@@ -128,7 +128,12 @@ def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:
 def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
     load_best(run, job.model)
     job.model.eval()
-    document = {"recipe": run.config["recipe"], "run": run.path.name, "data": run.config["data"], **job.score(seed)}
+    document = {
+        "recipe": run.config["recipe"],
+        "run": run.path.name,
+        "data": run.config["data"],
+        **job.score(seed),
+    }
     write_json(run.path / "score.json", document)
     return document
 
@@ -158,11 +163,15 @@ def _check_unchanged(run: Run, job: Job) -> None:
     if config["cell"].get("file_sha256"):
         file = Path(options["cell"].partition(":")[0])
         if describe_cell(job.task.options)["file_sha256"] != config["cell"]["file_sha256"]:  # type: ignore[attr-defined]
-            raise RunError(f"{file} has changed since {run.path} began. Put it back as it was, or train a new run.")
+            raise RunError(
+                f"{file} has changed since {run.path} began. Put it back as it was, or train a new run."
+            )
 
 
 def _diverged(run: Run, position: Position) -> str:
-    kept = f"The best weights (validation {position.best:.4f}) are in {run.path}." if position.best_step else ""
+    kept = (
+        f"The best weights (validation {position.best:.4f}) are in {run.path}." if position.best_step else ""
+    )
     return (
         f"Training stopped at step {position.step}: the loss was no number any more. {kept} "
         f"Lower --learning-rate, or set --clip-norm 1."

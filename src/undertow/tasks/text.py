@@ -39,7 +39,7 @@ SAMPLE_LENGTH = 500
 
 
 @dataclass(frozen=True)
-class Options(Training, Network):
+class TextOptions(Training, Network):
     """Train a network on one long text."""
 
     data: tuple[str, ...] = ()
@@ -68,7 +68,7 @@ class TextTask:
     model: NextToken
     train: NDArray[Any]
     held_out: NDArray[Any]
-    options: Options
+    options: TextOptions
 
     def __post_init__(self) -> None:
         if self.steps_per_epoch < 1:
@@ -133,7 +133,9 @@ class TextJob:
             "test": None if self.test is None else _nats_record(self.model, self.test),
             "validation": _nats_record(self.model, task.held_out),
             "baselines": {
-                name: {"nats_per_char": ngram_nats(task.train, scored, order, self.vocabulary.size, end=False)}
+                name: {
+                    "nats_per_char": ngram_nats(task.train, scored, order, self.vocabulary.size, end=False)
+                }
                 for name, order in ORDERS.items()
             },
             "samples": self._samples(seed),
@@ -161,13 +163,17 @@ class TextRecipe:
     """The recipe."""
 
     name = "text"
-    Options = Options
+    Options = TextOptions
 
-    def prepare(self, options: Options) -> TextJob:
+    def prepare(self, options: TextOptions) -> TextJob:
         """Read the text; draw a fresh network."""
         options.check()
         text = read_text(options.data[0], encoding=options.encoding)
-        test = read_text(options.test, encoding=options.encoding, vocabulary=text.vocabulary) if options.test else None
+        test = (
+            read_text(options.test, encoding=options.encoding, vocabulary=text.vocabulary)
+            if options.test
+            else None
+        )
         train, held_out = split_tail(text.ids)
         task = TextTask(build_network(options, text.vocabulary.size), train, held_out, options)
         data = [_record("train", text)] + ([_record("test", test)] if test else [])
@@ -180,12 +186,14 @@ class TextRecipe:
             request = Request(request.count, begin, request.longest, request.how)
         return sample_strings(model, vocabulary, request, SAMPLE_LENGTH)
 
-    def score_file(self, model: NextToken, vocabulary: Vocabulary, path: str, options: Options) -> dict[str, Any]:
+    def score_file(
+        self, model: NextToken, vocabulary: Vocabulary, path: str, options: TextOptions
+    ) -> dict[str, Any]:
         """Nats a character on another text, read once with carried state."""
         text = read_text(path, encoding=options.encoding, vocabulary=vocabulary)
         return {"test": _nats_record(model, text.ids)}
 
-    def inspect(self, path: str, options: Options) -> dict[str, Any]:
+    def inspect(self, path: str, options: TextOptions) -> dict[str, Any]:
         """What is understood of a file."""
         return inspect_text(read_text(path, encoding=options.encoding))
 

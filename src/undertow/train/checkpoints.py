@@ -143,7 +143,9 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
     try:
         return dict(load(path.read_bytes()))
     except FileNotFoundError as error:
-        raise RunError(f"{path} is missing. Point `last` and `best` at steps that exist, or train again.") from error
+        raise RunError(
+            f"{path} is missing. Point `last` and `best` at steps that exist, or train again."
+        ) from error
     except (SafetensorError, OSError, KeyError) as error:
         raise RunError(f"{path} is damaged ({error}). Restore it from a copy, or train again.") from error
 

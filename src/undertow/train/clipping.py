@@ -18,7 +18,8 @@ def gradient_norm(parameters: Sequence[Tensor]) -> Tensor:
     if not gradients:
         return torch.zeros(())
     norms = torch._foreach_norm(gradients)
-    return torch.linalg.vector_norm(torch.stack(list(norms)))
+    total: Tensor = torch.linalg.vector_norm(torch.stack(list(norms)))
+    return total
 
 
 def clip_by_norm(parameters: Sequence[Tensor], limit: float, norm: Tensor) -> None:

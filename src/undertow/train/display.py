@@ -78,7 +78,11 @@ class Bar:
 
     def __init__(self, unit: str = "characters") -> None:
         self.unit = unit
-        columns: list[Any] = [TextColumn("{task.percentage:3.0f}%"), BarColumn(30), TextColumn("{task.description}")]
+        columns: list[Any] = [
+            TextColumn("{task.percentage:3.0f}%"),
+            BarColumn(30),
+            TextColumn("{task.description}"),
+        ]
         self._bar = Progress(*columns, console=Console(stderr=True))
         self._task: TaskID = self._bar.add_task("starting", total=1.0)
         self._bar.start()
@@ -117,7 +121,13 @@ def _words(moment: Moment, unit: str) -> str:
 
 
 def _short(number: float) -> str:
-    return f"{number / 1e6:.1f}M" if number >= 1e6 else f"{number / 1e3:.1f}k" if number >= 1e3 else f"{number:.0f}"
+    return (
+        f"{number / 1e6:.1f}M"
+        if number >= 1e6
+        else f"{number / 1e3:.1f}k"
+        if number >= 1e3
+        else f"{number:.0f}"
+    )
 
 
 def _clock(seconds: float) -> str:

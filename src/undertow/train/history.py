@@ -42,7 +42,9 @@ def read_history(path: Path) -> History:
         event = _decode(line)
         if event is None:
             if line.strip() and number < len(lines) and not _resumed(lines[number]):
-                raise RunError(f"{path}, line {number}, is damaged. Remove that line, or restore the file from a copy.")
+                raise RunError(
+                    f"{path}, line {number}, is damaged. Remove that line, or restore the file from a copy."
+                )
             continue
         if event["event"] == "resume":
             events = [earlier for earlier in events if earlier["step"] <= event["step"]]

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Protocol
@@ -21,8 +21,17 @@ import torch
 from torch import Tensor, nn
 
 from undertow.recurrent.recurrent import listening
+from undertow.recurrent.stack import Passage
 from undertow.train.budget import Budget, rate
-from undertow.train.checkpoints import Bench, Position, load_weights, restore_last, save_best, save_last, weights_to_use
+from undertow.train.checkpoints import (
+    Bench,
+    Position,
+    load_weights,
+    restore_last,
+    save_best,
+    save_last,
+    weights_to_use,
+)
 from undertow.train.clipping import clip_by_norm, clip_by_value, gradient_norm
 from undertow.train.display import Display, Moment
 from undertow.train.history import HistoryWriter
@@ -127,7 +136,7 @@ class _Trainer:
         pace = rate(options, self.budget.progress(position.step, position.seconds))
         set_rate(bench.optimizer, pace)
         bench.optimizer.zero_grad(set_to_none=True)
-        with listening(bench.model) if needs_passages(options) else nullcontext([]) as passages:
+        with self.listener() as passages:
             outcome = self.task.loss(batch, bench.carried)
             (outcome.loss + penalty(options, bench.model, outcome.loss, passages)).backward()  # type: ignore[no-untyped-call]
         norm, value = gradient_norm(self.parameters), float(outcome.loss.detach())
@@ -144,6 +153,10 @@ class _Trainer:
         position.step += 1
         position.seconds = time.monotonic() - self.clock
         self.count(outcome, value, float(norm), pace)
+
+    def listener(self) -> AbstractContextManager[list[Passage]]:
+        """Single steps are kept only where a penalty looks at them."""
+        return listening(self.bench.model) if needs_passages(self.options) else nullcontext([])
 
     def take_average(self) -> None:
         """Average with a memory that starts short, so that early weights are soon forgotten."""
@@ -180,7 +193,9 @@ class _Trainer:
         )
         best = None if math.isinf(position.best) else position.best
         progress = self.budget.progress(position.step, position.seconds)
-        self.display.show(Moment(progress, position.step, position.seconds, loss, speed, self.validation, best))
+        self.display.show(
+            Moment(progress, position.step, position.seconds, loss, speed, self.validation, best)
+        )
         self.tally = _Tally()
 
     def over(self, stop: threading.Event) -> bool:

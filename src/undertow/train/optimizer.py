@@ -53,6 +53,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, Tensor]
     whole = optimizer.state_dict()
     known = {index for group in whole["param_groups"] for index in group["params"]}
     if not set(state) <= known:
-        raise RunError("The checkpoint's optimizer state belongs to another model: the run folder is damaged.")
+        raise RunError(
+            "The checkpoint's optimizer state belongs to another model: the run folder is damaged."
+        )
     whole["state"] = state
     optimizer.load_state_dict(whole)

@@ -65,8 +65,18 @@ class Training:
         """
         given = [name for name in ("minutes", "steps", "epochs") if getattr(self, name) is not None]
         if len(given) > 1:
-            raise SettingError(f"Give one of --minutes, --steps and --epochs, got {' and '.join('--' + n for n in given)}.")
-        for name in ("minutes", "steps", "epochs", "batch", "learning_rate", "validations", "checkpoint_seconds"):
+            raise SettingError(
+                f"Give one of --minutes, --steps and --epochs, got {' and '.join('--' + n for n in given)}."
+            )
+        for name in (
+            "minutes",
+            "steps",
+            "epochs",
+            "batch",
+            "learning_rate",
+            "validations",
+            "checkpoint_seconds",
+        ):
             value = getattr(self, name)
             if value is not None and not 0 < value < 1e12:
                 raise SettingError(f"--{name.replace('_', '-')} must be above 0, got {value}.")
@@ -76,4 +86,6 @@ class Training:
         positive = ("weight_decay", "final_rate", "clip_norm", "clip_value", "patience")
         for name in (*positive, "jacobian_penalty", "omega_penalty", "identity_penalty", "spectral_penalty"):
             if not getattr(self, name) >= 0:
-                raise SettingError(f"--{name.replace('_', '-')} must not be negative, got {getattr(self, name)}.")
+                raise SettingError(
+                    f"--{name.replace('_', '-')} must not be negative, got {getattr(self, name)}."
+                )

@@ -101,9 +101,7 @@ def _pull_back(passage: Passage, cotangent: tuple[Tensor, ...]) -> tuple[tuple[T
     cell = passage.cell
     before = tuple(_shifted(passage, field).detach().requires_grad_() for field in range(len(passage.states)))
     after: Any = cell.step(passage.x.detach().flatten(0, 1), cell.State(*before), passage.weights)
-    back = torch.autograd.grad(
-        tuple(after), before, cotangent, create_graph=True, materialize_grads=True
-    )
+    back = torch.autograd.grad(tuple(after), before, cotangent, create_graph=True, materialize_grads=True)
     steps, batch = passage.x.shape[:2]
     lengths = passage.course.lengths
     if lengths is None:

@@ -1,6 +1,6 @@
 """A run is a folder: config, history, checkpoints, score, report. Everything else reads it. Needs no torch.
 
-    config.json  history.jsonl  vocabulary.json  score.json  report.html  figures/  checkpoints/  best  last
+config.json  history.jsonl  vocabulary.json  score.json  report.html  figures/  checkpoints/  best  last
 """
 
 from __future__ import annotations
@@ -49,7 +49,9 @@ class Run:
             return None
         step = file.read_text(encoding="utf-8", errors="replace").strip()
         if not step.isdigit():
-            raise RunError(f"{file} is damaged: it should name a step, and holds {step[:20]!r}. Write the newest one in it.")
+            raise RunError(
+                f"{file} is damaged: it should name a step, and holds {step[:20]!r}. Write the newest one in it."
+            )
         return step
 
     def point(self, name: str, step: str) -> None:
@@ -67,7 +69,9 @@ def create_run(path: Path, config: dict[str, Any]) -> Run:
     with writing(path):
         taken = path.exists() and (not path.is_dir() or any(path.iterdir()))
     if (path / "config.json").exists():
-        raise RunError(f"{path} holds a run already. Go on with `undertow resume {path}`, or choose another --out.")
+        raise RunError(
+            f"{path} holds a run already. Go on with `undertow resume {path}`, or choose another --out."
+        )
     if taken:
         raise RunError(f"{path} exists and is not empty. Choose another --out.")
     make_folder(path / "checkpoints")

@@ -63,7 +63,9 @@ def _advance(cell: Cell, x: Tensor, state: Any, weights: Any, course: Course, t:
         seen = state._replace(**{state._fields[0]: state[0] * course.state_mask})
     new = cell.step(x, seen, weights)
     if course.zoneout is not None:
-        new = cell.State(*(torch.lerp(n, o, z[t]) for n, o, z in zip(new, state, course.zoneout, strict=True)))
+        new = cell.State(
+            *(torch.lerp(n, o, z[t]) for n, o, z in zip(new, state, course.zoneout, strict=True))
+        )
     if course.lengths is not None:
         alive = t < course.lengths
         new = cell.State(*(torch.where(_like(alive, n), n, o) for n, o in zip(new, state, strict=True)))

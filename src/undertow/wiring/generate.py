@@ -64,7 +64,9 @@ def narrowed(scores: Tensor, how: Sampling) -> Tensor:
 
 
 @torch.no_grad()
-def generate(model: NextToken, prefix: Tensor, count: int, longest: int, how: Sampling, stop: int | None) -> Tensor:
+def generate(
+    model: NextToken, prefix: Tensor, count: int, longest: int, how: Sampling, stop: int | None
+) -> Tensor:
     """Continue `prefix` [P] in `count` ways by up to `longest` tokens.
 
     Args:

@@ -1,6 +1,8 @@
 """A run as it is written, made by rule: no generator, so that pictures of it never change."""
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 STEPS = range(50, 6001, 50)
@@ -113,3 +115,13 @@ EXAMPLES = (
     ("noemira", "noemi", 2),
     (TRICKY, "ada", 30),
 )
+
+
+def write_run(folder: Path, told: dict[str, Any] | None, settings: dict[str, Any] | None = None) -> Path:
+    """A run folder with what the report reads; no score.json where there is no score."""
+    folder.mkdir()
+    (folder / "config.json").write_text(json.dumps(settings or config()))
+    (folder / "history.jsonl").write_text("".join(json.dumps(event) + "\n" for event in events()))
+    if told is not None:
+        (folder / "score.json").write_text(json.dumps(told))
+    return folder
