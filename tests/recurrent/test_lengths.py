@@ -58,14 +58,13 @@ def test_padded_batch_is_its_rows_run_alone(case, geometry):
 
 @EVERY
 @EVERY_GEOMETRY
-@pytest.mark.parametrize("filler", [math.nan, math.inf, 1e30])
-def test_what_the_padding_holds_changes_nothing(case, geometry, filler):
+def test_what_the_padding_holds_changes_nothing(case, geometry):
     """Neither outputs nor any gradient; that of the padding itself is zero, not NaN."""
     layer = case.module(**GEOMETRIES[geometry])
     clean = normal(STEPS, len(LENGTHS), I)
     dirty = clean.clone()
     for row, length in enumerate(LENGTHS):
-        clean[length:, row], dirty[length:, row] = 0, filler
+        clean[length:, row], dirty[length:, row] = 0, (math.nan, 0, math.inf, 1e30, 0)[row]
     results = []
     for x in (clean, dirty):
         y, last, states = layer(x.requires_grad_(), lengths=LENGTHS, keep_states=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -11,6 +11,7 @@ import torch
 import tyro
 
 from undertow.cells import catalog
+from undertow.cells.cell import Cell, output_size
 from undertow.cli.arguments import parse, say
 from undertow.errors import SettingError
 from undertow.report.save import figure_png, figure_svg
@@ -62,8 +63,19 @@ def unrolled_record(given: Arguments) -> Unrolled:
     for name in ("steps", "layers"):
         if not 1 <= getattr(given, name) <= 1_000_000_000:
             raise SettingError(f"--{name} must be at least 1, got {getattr(given, name)}.")
+    above = replace(cell, input_size=output_size(cell) * (2 if given.bidirectional else 1))
+    return Unrolled(
+        given.cell.rpartition(":")[2],
+        tuple(cell.State._fields),
+        _shapes(cell),
+        given.steps,
+        given.layers,
+        given.bidirectional,
+        upper_weights=_shapes(above),
+    )
+
+
+def _shapes(cell: Cell) -> tuple[tuple[str, tuple[int, ...]], ...]:
     with torch.random.fork_rng(devices=[]):
         weights = cell.init()
-    shapes = tuple((name, tuple(tensor.shape)) for name, tensor in zip(weights._fields, weights, strict=True))
-    name = given.cell.rpartition(":")[2]
-    return Unrolled(name, tuple(cell.State._fields), shapes, given.steps, given.layers, given.bidirectional)
+    return tuple((name, tuple(tensor.shape)) for name, tensor in zip(weights._fields, weights, strict=True))

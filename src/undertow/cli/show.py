@@ -58,6 +58,8 @@ def show_inspection(record: dict[str, Any]) -> None:
 
 
 def _plain(value: Any) -> str:
+    if isinstance(value, list) and value and isinstance(value[0], dict):
+        return _bars(value)
     if isinstance(value, dict):
         return "  ".join(f"{k}: {_plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
@@ -69,6 +71,17 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.3g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _bars(bins: list[dict[str, Any]]) -> str:
+    """A histogram, one line a bin."""
+    most = max(b["count"] for b in bins)
+    ends = [f"{b['from']}-{b['to']}" for b in bins]
+    width = max(map(len, ends))
+    return "\n".join(
+        f"{end:>{width}} {'█' * round(24 * b['count'] / most)} {b['count']:,}"
+        for end, b in zip(ends, bins, strict=True)
+    )
 
 
 def _of(record: dict[str, Any]) -> str:

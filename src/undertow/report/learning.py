@@ -159,19 +159,23 @@ def _small_panels(figure: Figure, history: History, last: float) -> None:
         axes = style.bare(figure.add_axes((0.065 + 0.495 * index, 0.075, 0.415, 0.15)))
         points = line(history.of("step"), key)
         axes.plot(*_sides(points), color=style.SLATE, linewidth=1.2)
-        if key == "gradient_norm" and any(value > 0 for _, value in points):
-            axes.set_yscale("log")
-            axes.yaxis.set_minor_formatter(NullFormatter())
-            axes.tick_params(which="minor", length=0)
-            axes.yaxis.set_major_locator(LogLocator(subs=(1, 2, 5), numticks=5))
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         if key == "learning_rate":
             axes.set_ylim(bottom=0)
-            axes.yaxis.set_major_locator(MaxNLocator(3))
-            axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
+        axes.yaxis.set_major_locator(MaxNLocator(3))
+        _decades(axes, [value for _, value in points])
+        axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlim(0, last)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
         axes.set_title(
             key.replace("_", " "), loc="left", color=style.SLATE, size=style.SMALL + 0.4, weight="bold", pad=4
         )
         axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
+
+
+def _decades(axes: Any, values: list[float]) -> None:
+    """A logarithmic scale where the values span more than a factor of 20, as exploding gradients do."""
+    if values and 0 < 20 * min(values) < max(values) and axes.get_ylim()[0] != 0:
+        axes.set_yscale("log")
+        axes.yaxis.set_minor_formatter(NullFormatter())
+        axes.tick_params(which="minor", length=0)
+        axes.yaxis.set_major_locator(LogLocator(numticks=4))

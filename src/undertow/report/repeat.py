@@ -3,8 +3,6 @@
 import shlex
 from typing import Any
 
-from undertow.report import words
-
 
 def command(config: dict[str, Any]) -> str:
     """`undertow train ...`, quoted for a shell."""
@@ -20,9 +18,9 @@ def command(config: dict[str, Any]) -> str:
     for key, value in options.items():
         flag = key.replace("_", "-")
         if isinstance(value, bool):
-            told.append(f"--{flag}" if value else f"--no-{flag}")
+            told += [f"--{flag}"] if value else []  # flags are off unless given
         elif isinstance(value, (list, tuple)):
             told += [f"--{flag}", *map(str, value)] if value else []
         elif value is not None and key != "out":
-            told += [f"--{flag}", words.plain(value)]
+            told += [f"--{flag}", str(value)]
     return shlex.join(part for part in told if part)

@@ -141,13 +141,13 @@ def _rows(told: dict[str, Any] | None) -> list[tuple[str, str]]:
 
 def data(config: dict[str, Any]) -> Markup:
     """Which files it was made from; the hash tells whether they are the same today."""
-    heads = ("role", "path", "rows", "sha256")
     files = [entry for entry in config.get("data") or [] if isinstance(entry, dict)]
+    names = {"role": "role", "path": "file", "rows": "rows", "kept": "kept", "sha256": "SHA-256"}
+    heads = [key for key in names if any(key in entry for entry in files)]
     if not files:
         return Markup("")
     body = [tag("tr", *(_cell(entry, key) for key in heads)) for entry in files]
-    names = ("role", "file", "rows", "SHA-256")
-    top = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in names)))
+    top = tag("thead", tag("tr", *(tag("th", names[key], scope="col") for key in heads)))
     return section("Data", tag("div", tag("table", top, tag("tbody", *body), class_="many"), class_="wide"))
 
 
@@ -157,7 +157,7 @@ def _cell(entry: dict[str, Any], key: str) -> Markup:
         value = str(value).replace("\\", "/").rpartition("/")[2]
     if key == "role":
         return tag("th", words.plain(value), scope="row")
-    if key == "rows" and words.is_number(value):
+    if key in ("rows", "kept") and words.is_number(value):
         return tag("td", words.count(value))
     if key == "sha256" and value:
         return tag("td", tag("code", str(value)[:16] + "…", title=str(value)))

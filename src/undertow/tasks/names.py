@@ -242,12 +242,14 @@ def read_parts(options: NamesOptions) -> tuple[Split, list[dict[str, Any]]]:
     """The strings of each part: by hash, or from the files given; and where they came from."""
     read = [_read(path, options) for path in options.data]
     values = tuple(dict.fromkeys(value for strings in read for value in strings.values))
-    records = [_record("train", strings) for strings in read]
+    records = [_record("train", strings, path) for strings, path in zip(read, options.data, strict=True)]
     if not options.validation:
         return split_by_hash(values), records
     validation = _read(options.validation, options, least=1)
     test = _read(options.test, options, least=1) if options.test else None
-    records += [_record("validation", validation)] + ([_record("test", test)] if test else [])
+    records.append(_record("validation", validation, options.validation))
+    if test:
+        records.append(_record("test", test, options.test))
     held = set(validation.values) | set(test.values if test else ())
     train = tuple(value for value in values if value not in held)
     if not train:
@@ -275,11 +277,11 @@ def _read(path: str, options: NamesOptions, least: int = 10) -> Strings:
     )
 
 
-def _record(role: str, strings: Strings) -> dict[str, Any]:
+def _record(role: str, strings: Strings, path: str | None) -> dict[str, Any]:
     source = strings.source
     return {
         "role": role,
-        "path": source.path,
+        "path": path,  # as it was given: an embedded set keeps its name
         "column": source.column,
         "sha256": source.sha256,
         "rows": strings.rows,

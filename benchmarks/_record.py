@@ -1,0 +1,42 @@
+"""What every benchmark shares: where the data is, and how a result is kept."""
+
+from __future__ import annotations
+
+import os
+import shlex
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+from undertow.errors import DataError
+from undertow.train.run import surroundings
+from undertow.train.storage import make_folder, write_json
+
+ROOT = Path(__file__).parent.parent
+
+
+def data_file(name: str) -> Path:
+    """A file of the benchmark data: under $UNDERTOW_DATA, or ../shared/data beside the checkout."""
+    folder = Path(os.environ.get("UNDERTOW_DATA", ROOT.parent / "shared" / "data"))
+    if not (folder / name).exists():
+        raise DataError(f"{name} is not in {folder}. Set UNDERTOW_DATA to the folder of benchmark data.")
+    return folder / name
+
+
+def keep(question: str, rows: list[dict[str, Any]], **more: Any) -> None:
+    """Write benchmarks/results/NAME.json: question, command, machine, versions, commit, rows."""
+    name = Path(sys.argv[0]).stem
+    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    document = {
+        "question": question,
+        "command": f"scripts/bench {shlex.join([name, *sys.argv[1:]])}",
+        "commit": commit.stdout.strip(),
+        **surroundings(),
+        **more,
+        "rows": rows,
+    }
+    make_folder(ROOT / "benchmarks" / "results")
+    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    write_json(path, document)
+    print(f"\nKept in {path.relative_to(ROOT)}", file=sys.stderr)
