@@ -9,6 +9,7 @@ import report_records as records
 
 from undertow.errors import RunError
 from undertow.report.page import build_page
+from undertow.report.repeat import command
 from undertow.report.report import write_report
 from undertow.train.history import History
 
@@ -90,6 +91,20 @@ def test_verdict_and_command_are_told(names):
     assert "95 % of 1,000 samples are new." in page.text
     assert "undertow train names --data 'first names.txt' --cell lstm --hidden 256" in page.text
     assert "first run" in page.text
+
+
+def test_command_gives_only_what_was_set():
+    options = {
+        "hidden": 8,
+        "learning_rate": 0.003,
+        "steps": None,
+        "skip_bad": True,
+        "tie": False,
+        "data": ["a b"],
+    }
+    config = {"recipe": "names", "options": options, "from": "runs/one"}
+    expected = "undertow train names --hidden 8 --learning-rate 0.003 --skip-bad --data 'a b' --from runs/one"
+    assert command(config) == expected
 
 
 def test_a_table_that_beats_the_network_is_said():

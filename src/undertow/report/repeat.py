@@ -23,4 +23,6 @@ def command(config: dict[str, Any]) -> str:
             told += [f"--{flag}", *map(str, value)] if value else []
         elif value is not None and key != "out":
             told += [f"--{flag}", str(value)]
+    if config.get("from"):
+        told += ["--from", str(config["from"])]
     return shlex.join(part for part in told if part)
