@@ -33,14 +33,18 @@ def main() -> None:
         start("train", "names", *OPTIONS, "--out", str(undisturbed)).wait()
         seconds = time.monotonic() - began
         wanted = weights(undisturbed)
-        rows = [trial(Path(folder) / f"run-{n}", seconds, wanted, chance, twice=n % 2 == 1) for n in range(given.trials)]
+        rows = []
+        for number in range(given.trials):
+            rows.append(trial(Path(folder) / f"run-{number}", seconds, wanted, chance, twice=number % 2 == 1))
     same = sum(row["same"] for row in rows)
     print(f"{same} of {len(rows)} end with the same weights, bit for bit")
     keep(__doc__.splitlines()[0], rows, same=same, undisturbed_seconds=seconds, seed=given.seed)
     sys.exit(0 if same == len(rows) else 1)
 
 
-def trial(run: Path, seconds: float, wanted: dict[str, str], chance: random.Random, *, twice: bool) -> dict[str, object]:
+def trial(
+    run: Path, seconds: float, wanted: dict[str, str], chance: random.Random, *, twice: bool
+) -> dict[str, object]:
     process = start("train", "names", *OPTIONS, "--out", str(run))
     while not (run / "config.json").exists():
         time.sleep(0.005)

@@ -1,4 +1,4 @@
-"""The command that repeats a run, from its settings."""
+"""The command that repeats a run, from those of its settings that are not the defaults."""
 
 import shlex
 from typing import Any
@@ -8,6 +8,7 @@ def command(config: dict[str, Any]) -> str:
     """`undertow train ...`, quoted for a shell."""
     told = ["undertow", "train", str(config.get("recipe", ""))]
     options = dict(config.get("options") or {})
+    changed = {key: options[key] for key in config.get("changed", options) if key in options}
     read = [entry for entry in config.get("data") or [] if entry.get("role") == "train"]
     files = [str(entry["path"]) for entry in read if entry.get("path")]
     if files and not options.get("data"):
@@ -15,7 +16,7 @@ def command(config: dict[str, Any]) -> str:
     name = (config.get("cell") or {}).get("name")
     if name and "cell" not in options:
         told += ["--cell", str(name)]
-    for key, value in options.items():
+    for key, value in changed.items():
         flag = key.replace("_", "-")
         if isinstance(value, bool):
             told += [f"--{flag}"] if value else []  # flags are off unless given

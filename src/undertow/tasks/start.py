@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -142,6 +142,7 @@ def _config(recipe: str, options: Any, place: Place, job: Job) -> dict[str, Any]
     return {
         "recipe": recipe,
         "options": asdict(options),
+        "changed": [f.name for f in fields(options) if getattr(options, f.name) != f.default],
         "cell": describe_cell(options),
         "parameters": sum(p.numel() for p in job.model.parameters()),
         "data": job.data,
