@@ -113,7 +113,12 @@ def onnx_gru(w: Any) -> OnnxWeights:
 
 
 def onnx_run(
-    node: str, directions: list[OnnxWeights], x: Tensor, start: list[Any], lengths: Tensor | None, **settings: Any
+    node: str,
+    directions: list[OnnxWeights],
+    x: Tensor,
+    start: list[Any],
+    lengths: Tensor | None,
+    **settings: Any,
 ) -> tuple[Tensor, ...]:
     """y as [T, B, D·H], then the last state of each field as [D, B, H].
 
@@ -138,7 +143,10 @@ def onnx_run(
         direction=direction,
         **settings,
     )
-    kinds = {name: TensorProto.INT32 if value.dtype == np.int32 else TensorProto.FLOAT for name, value in given.items()}
+    kinds = {
+        name: TensorProto.INT32 if value.dtype == np.int32 else TensorProto.FLOAT
+        for name, value in given.items()
+    }
     graph = helper.make_graph(
         [single],
         node,
@@ -148,7 +156,9 @@ def onnx_run(
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 14)], ir_version=8)
     options = onnxruntime.SessionOptions()
     options.log_severity_level, options.intra_op_num_threads = 3, 1
-    session = onnxruntime.InferenceSession(model.SerializeToString(), options, providers=["CPUExecutionProvider"])
+    session = onnxruntime.InferenceSession(
+        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
     y, *last = (torch.from_numpy(value) for value in session.run(None, given))
     return (y.transpose(1, 2).flatten(2), *last)  # [T, D, B, H] → [T, B, D·H]
 

@@ -4,9 +4,9 @@ import textwrap
 from dataclasses import dataclass
 
 import pytest
-from cases import H, I, MinimalGatedUnit
 
 import undertow as ut
+from cases import H, I, MinimalGatedUnit
 from undertow import cells
 from undertow.cells import catalog
 from undertow.errors import CellError, SettingError
@@ -75,7 +75,8 @@ def test_names_forgive_case_and_hyphens(name):
 
 
 @pytest.mark.parametrize(
-    ("name", "closest"), [("lsmt", "lstm"), ("peephole", "peephole_lstm"), ("gruu", "gru"), ("residual-rn", "residual_rnn")]
+    ("name", "closest"),
+    [("lsmt", "lstm"), ("peephole", "peephole_lstm"), ("gruu", "gru"), ("residual-rn", "residual_rnn")],
 )
 def test_unknown_name_suggests_the_closest(name, closest):
     with pytest.raises(SettingError) as told:
@@ -183,10 +184,18 @@ def test_a_switch_is_read(text, value):
 @pytest.mark.parametrize(
     ("kind", "text", "message"),
     [
-        (cells.LSTM, "depth=5", "lstm has no setting 'depth=5'. Write name=value; its settings: forget_bias, chrono, "),
+        (
+            cells.LSTM,
+            "depth=5",
+            "lstm has no setting 'depth=5'. Write name=value; its settings: forget_bias, chrono, ",
+        ),
         (cells.LSTM, "chrono", "lstm has no setting 'chrono'. Write name=value"),
         (cells.LSTM, "hidden_size=9", "lstm has no setting 'hidden_size=9'."),
-        (MinimalGatedUnit, "k=1", "minimal_gated_unit has no setting 'k=1'. Write name=value; its settings: none."),
+        (
+            MinimalGatedUnit,
+            "k=1",
+            "minimal_gated_unit has no setting 'k=1'. Write name=value; its settings: none.",
+        ),
         (cells.LSTM, "chrono=long", "Setting chrono of lstm is a int, got 'long'."),
         (cells.LSTM, "chrono=2.5", "Setting chrono of lstm is a int, got '2.5'."),
         (cells.LSTM, "forget_bias=", "Setting forget_bias of lstm is a float, got ''."),

@@ -6,10 +6,10 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from cases import CELLS, USER_CELLS, Copy, H, I, MinimalGatedUnit
 from torch import Tensor
 
 import undertow as ut
+from cases import CELLS, USER_CELLS, Copy, H, I, MinimalGatedUnit
 from undertow import cells
 from undertow.cells.cell import check_contract, output_size
 from undertow.errors import CellError, SettingError
@@ -150,7 +150,10 @@ def test_sizes_are_whole_numbers_of_at_least_one(case, size):
     ("build", "message"),
     [
         (lambda: cells.RNN(I, H, nonlinearity="sine"), "RNN: nonlinearity must be tanh or relu, got 'sine'."),
-        (lambda: cells.RecurrentHighway(I, H, depth=0), "RecurrentHighway: depth must be a whole number of at least 1"),
+        (
+            lambda: cells.RecurrentHighway(I, H, depth=0),
+            "RecurrentHighway: depth must be a whole number of at least 1",
+        ),
         (lambda: cells.ProjectedLSTM(I, H, projection=6), "must lie from 1 to hidden_size 5, got 6."),
         (lambda: cells.ProjectedLSTM(I, H, projection=-1), "must lie from 1 to hidden_size 5, got -1."),
     ],

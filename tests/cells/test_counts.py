@@ -2,9 +2,9 @@
 
 import pytest
 import torch
-from cases import H, I
 
 import undertow as ut
+from cases import H, I
 from undertow import cells
 
 P, DEPTH = 2, 3
@@ -36,7 +36,9 @@ def test_count_is_its_formula(name):
 
 
 def test_every_built_in_cell_has_its_row():
-    assert {type(cell) for cell, _ in COUNTS.values()} == {getattr(cells, name) for name in cells.__all__} - {ut.Cell}
+    assert {type(cell) for cell, _ in COUNTS.values()} == {getattr(cells, name) for name in cells.__all__} - {
+        ut.Cell
+    }
 
 
 def test_the_second_bias_of_torch_adds_a_bias_a_gate():

@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from cases import H, I, Scaling, assert_same, normal
 from torch import sigmoid
 from torch.nn.functional import linear
 
+from cases import H, I, Scaling, assert_same, normal
 from undertow import cells
 
 

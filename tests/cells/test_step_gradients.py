@@ -2,6 +2,7 @@
 
 import pytest
 import torch
+
 from cases import CELLS, USER_CELLS, H, I, needing_gradient, normal
 
 ROWS = 2

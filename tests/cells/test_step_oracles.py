@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from cases import CELLS, USER_CELLS, B, H, I, assert_same, normal
-from oracles import highway_step
 from torch import sigmoid, tanh
 from torch.nn.functional import linear
 
+from cases import CELLS, USER_CELLS, B, H, I, assert_same, normal
+from oracles import highway_step
 from undertow import cells
 
 
@@ -68,7 +68,9 @@ def test_peephole_lstm_without_peepholes_is_an_lstm():
     row, plain = case("peephole_lstm"), cells.LSTM(I, H)
     w, state, x = row.weights(), row.state(), normal(B, I)
     shut = w._replace(p=torch.zeros_like(w.p))
-    assert_same(row.cell.step(x, state, shut), plain.step(x, plain.State(*state), plain.Weights(*w[:3])), 1e-14)
+    assert_same(
+        row.cell.step(x, state, shut), plain.step(x, plain.State(*state), plain.Weights(*w[:3])), 1e-14
+    )
 
 
 def test_peephole_of_each_gate_is_its_own():

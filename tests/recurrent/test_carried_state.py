@@ -2,10 +2,10 @@
 
 import pytest
 import torch
-from cases import CELLS, USER_CELLS, B, H, I, assert_same, gradients, needing_gradient, normal
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import undertow as ut
+from cases import CELLS, USER_CELLS, B, H, I, assert_same, gradients, needing_gradient, normal
 from undertow import cells
 from undertow.recurrent.recurrent import listening
 

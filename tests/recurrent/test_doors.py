@@ -1,13 +1,15 @@
 """What Recurrent refuses, and in which words: where, what was expected, what was got, what to do."""
 
 import re
+from typing import NamedTuple
 
 import pytest
 import torch
-from cases import B, Copy, H, I, T
+from torch import Tensor
 from torch.nn.utils.rnn import pack_padded_sequence
 
 import undertow as ut
+from cases import B, Copy, H, I, T
 from undertow import cells
 from undertow.errors import CellError, SettingError, ShapeError
 
@@ -39,12 +41,32 @@ def test_settings_out_of_range(name):
 
 
 INPUTS = {
-    "features": ((T, B, 4), {}, "x needs 3 features on its last axis, got shape (4, 7, 4). Build the cell with "),
-    "two axes": ((T, I), {}, "x must be [T, B, I], three axes, got shape (4, 3). Add a batch axis with x.unsqueeze(1)."),
+    "features": (
+        (T, B, 4),
+        {},
+        "x needs 3 features on its last axis, got shape (4, 7, 4). Build the cell with ",
+    ),
+    "two axes": (
+        (T, I),
+        {},
+        "x must be [T, B, I], three axes, got shape (4, 3). Add a batch axis with x.unsqueeze(1).",
+    ),
     "no step": ((0, B, I), {}, "x has no time step, shape (0, 7, 3). Give at least one."),
-    "too few lengths": ((T, B, I), {"lengths": [1, 2]}, "lengths must be 7 whole numbers, one a row of the batch, "),
-    "too long": ((T, B, I), {"lengths": [5] * B}, "lengths must lie from 0 to 4, the steps of x, got 5 to 5."),
-    "negative": ((T, B, I), {"lengths": [-1] * B}, "lengths must lie from 0 to 4, the steps of x, got -1 to -1."),
+    "too few lengths": (
+        (T, B, I),
+        {"lengths": [1, 2]},
+        "lengths must be 7 whole numbers, one a row of the batch, ",
+    ),
+    "too long": (
+        (T, B, I),
+        {"lengths": [5] * B},
+        "lengths must lie from 0 to 4, the steps of x, got 5 to 5.",
+    ),
+    "negative": (
+        (T, B, I),
+        {"lengths": [-1] * B},
+        "lengths must lie from 0 to 4, the steps of x, got -1 to -1.",
+    ),
     "fractions": ((T, B, I), {"lengths": [1.0] * B}, "lengths must be 7 whole numbers"),
     "one start for two": (
         (T, B, I),
@@ -71,7 +93,11 @@ INPUTS = {
         {"start": (torch.zeros(2, B, H), torch.zeros(2, B, H))},
         "start state 0 must be a State of h, c, got Tensor. Hand back what an earlier call gave as `last`.",
     ),
-    "a bare state": ((T, B, I), {"start": LSTM.start(B)}, "start state 0 must be a State of h, c, got Tensor."),
+    "a bare state": (
+        (T, B, I),
+        {"start": LSTM.start(B)},
+        "start state 0 must be a State of h, c, got Tensor.",
+    ),
 }
 
 
@@ -84,13 +110,15 @@ def test_inputs_that_do_not_fit(name):
 
 
 def test_whole_numbers_are_no_input():
-    with pytest.raises(ShapeError, match="floating point numbers, got torch.int64. Embed or convert it first"):
+    with pytest.raises(ShapeError, match=r"floating point numbers, got torch\.int64\. Embed or"):
         ut.Recurrent(LSTM)(torch.zeros(T, B, I, dtype=torch.int64))
 
 
 def test_lengths_beside_a_packed_sequence():
     packed = pack_padded_sequence(torch.zeros(T, B, I), torch.full((B,), T))
-    with pytest.raises(ShapeError, match=r"Recurrent\(LSTM\): a PackedSequence brings its own lengths. Leave lengths"):
+    with pytest.raises(
+        ShapeError, match=r"Recurrent\(LSTM\): a PackedSequence brings its own lengths. Leave lengths"
+    ):
         ut.Recurrent(LSTM)(packed, lengths=[1] * B)
 
 
@@ -104,17 +132,22 @@ def test_a_weight_named_projection_is_the_cells_own():
     """A name that Recurrent uses itself is not mixed up with it, and refused where both are wanted."""
 
     class Named(Copy):
-        Weights = __import__("collections").namedtuple("Weights", ["projection"])  # noqa: PYI024
+        class Weights(NamedTuple):
+            projection: Tensor
 
         def init(self):
             return self.Weights(torch.zeros(2, self.hidden_size))
 
     x = torch.randn(T, B, H)
     assert torch.equal(ut.Recurrent(Named(H, H))(x)[0], x)
-    with pytest.raises(CellError, match=r"Recurrent\(Named\): projection needs the name of the cell's weight"):
+    with pytest.raises(
+        CellError, match=r"Recurrent\(Named\): projection needs the name of the cell's weight"
+    ):
         ut.Recurrent(Named(H, H), projection=2)
 
 
 def test_an_empty_batch_is_a_batch():
-    y, last = ut.Recurrent(LSTM, layers=2, bidirectional=True)(torch.zeros(T, 0, I), lengths=[])
+    y, last = ut.Recurrent(LSTM, layers=2, bidirectional=True)(
+        torch.zeros(T, 0, I), lengths=torch.empty(0, dtype=torch.int64)
+    )
     assert (y.shape, last[0].h.shape) == ((T, 0, 2 * H), (0, H))

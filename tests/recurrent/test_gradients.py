@@ -2,8 +2,9 @@
 
 import pytest
 import torch
-from cases import CELLS, USER_CELLS, I, needing_gradient, normal
 from torch.func import functional_call
+
+from cases import CELLS, USER_CELLS, I, needing_gradient, normal
 
 ROWS, STEPS = 3, 3
 LENGTHS = torch.tensor([3, 1, 2])

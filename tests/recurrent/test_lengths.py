@@ -4,8 +4,9 @@ import math
 
 import pytest
 import torch
-from cases import CELLS, USER_CELLS, H, I, assert_same, gradients, needing_gradient, normal
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
+
+from cases import CELLS, USER_CELLS, H, I, assert_same, gradients, needing_gradient, normal
 
 STEPS = 6
 LENGTHS = [4, 6, 0, 1, 6]  # none, one, some and all of the steps
@@ -21,7 +22,10 @@ EVERY_GEOMETRY = pytest.mark.parametrize("geometry", GEOMETRIES)
 
 
 def starts(layer):
-    return [type(s)(*(normal(*f.shape) for f in s)) for s in (cell.start(len(LENGTHS)) for cell in layer.stack.cells)]
+    return [
+        type(s)(*(normal(*f.shape) for f in s))
+        for s in (cell.start(len(LENGTHS)) for cell in layer.stack.cells)
+    ]
 
 
 def flat(start):
@@ -45,7 +49,9 @@ def test_padded_batch_is_its_rows_run_alone(case, geometry):
         of_row = [g[row : row + 1] for g in along[1:]]
         if length:
             alone, final = layer(x[:length, row : row + 1], start=own)
-            found = gradients([alone, *flat(final)], inputs + parameters, [along[0][:length, row : row + 1], *of_row])
+            found = gradients(
+                [alone, *flat(final)], inputs + parameters, [along[0][:length, row : row + 1], *of_row]
+            )
             assert_same(y[:length, row], alone[:, 0])
         else:
             final, found = own, gradients(flat(own), inputs + parameters, of_row)

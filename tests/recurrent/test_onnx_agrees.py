@@ -9,12 +9,12 @@ from typing import Any, NamedTuple
 
 import pytest
 import torch
-from cases import B, Case, H, I, PeepholeLSTM, assert_same, normal
-from oracles import onnx_coupled, onnx_gru, onnx_lstm, onnx_run
 from torch import Tensor, sigmoid, tanh
 from torch.nn.functional import linear
 
 import undertow as ut
+from cases import B, Case, H, I, PeepholeLSTM, assert_same, normal
+from oracles import onnx_coupled, onnx_gru, onnx_lstm, onnx_run
 from undertow import cells
 
 STEPS, TOLERANCE = 6, 1e-5

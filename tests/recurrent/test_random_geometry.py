@@ -1,10 +1,10 @@
 """Shapes and the law of lengths at sizes that nobody chose."""
 
 import torch
-from cases import Case, assert_same, normal
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from cases import Case, assert_same, normal
 from undertow import cells
 
 LSTM = Case("lstm", cells.LSTM(2, 3))
@@ -19,7 +19,7 @@ def geometries(draw):
 
 @given(geometries())
 @settings(
-    max_examples=60,
+    max_examples=40,
     deadline=None,
     derandomize=True,
     database=None,

@@ -3,11 +3,11 @@
 import numpy as np
 import pytest
 import torch
-from cases import B, H, I, Scaling, T, assert_same, normal, randomised
-from oracles import Textbook
 from torch.nn.functional import cross_entropy
 
 import undertow as ut
+from cases import B, H, I, Scaling, T, assert_same, normal, randomised
+from oracles import Textbook
 from undertow import cells
 from undertow.recurrent.recurrent import listening
 

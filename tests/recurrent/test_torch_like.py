@@ -6,13 +6,15 @@ from itertools import product
 
 import pytest
 import torch
-from cases import B, H, I, assert_same, gradients, leaves, needing_gradient, normal, randomised
 from torch.nn.utils.rnn import PackedSequence, pack_padded_sequence
 
 import undertow as ut
+from cases import B, H, I, assert_same, gradients, leaves, needing_gradient, normal, randomised
 from undertow.errors import ShapeError
 
-pytestmark = pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")  # torch's own
+pytestmark = pytest.mark.filterwarnings(
+    "ignore:LSTM with projections is not supported with oneDNN"
+)  # torch's own
 
 STEPS = 5
 KINDS = {
@@ -87,7 +89,9 @@ def test_a_single_sequence_without_a_batch_axis_agrees(kind, geometry, batch_fir
 
 @EVERY_KIND
 @EVERY_GEOMETRY
-@pytest.mark.parametrize("lengths", [[5, 5, 4, 2, 2, 1, 1], [2, 5, 1, 4, 5, 1, 2]], ids=["sorted", "unsorted"])
+@pytest.mark.parametrize(
+    "lengths", [[5, 5, 4, 2, 2, 1, 1], [2, 5, 1, 4, 5, 1, 2]], ids=["sorted", "unsorted"]
+)
 def test_packed_sequences_agree(kind, geometry, lengths):
     """Data, batch sizes and the order of rows; h_n in the caller's order, for a start in the caller's order."""
     ours, theirs = twins(kind, **GEOMETRIES[geometry])
@@ -187,11 +191,21 @@ def test_dropout_of_zero_is_none(kind):
 @pytest.mark.parametrize(
     ("name", "x", "hx", "message"),
     [
-        ("LSTM", torch.zeros(STEPS, B, I + 1), None, "undertow.LSTM: x needs 3 features on its last axis, got shape"),
+        (
+            "LSTM",
+            torch.zeros(STEPS, B, I + 1),
+            None,
+            "undertow.LSTM: x needs 3 features on its last axis, got shape",
+        ),
         ("LSTM", torch.zeros(0, B, I), None, "undertow.LSTM: x has no time step"),
         ("GRU", torch.zeros(B), None, "undertow.GRU: input must have 2 axes [T, I] or 3, got shape (7,)."),
         ("RNN", torch.zeros(STEPS, B, I).long(), None, "undertow.RNN: x must hold floating point numbers"),
-        ("GRU", torch.zeros(STEPS, B, I), torch.zeros(1, 6, H), "start state h must be (1, 7, 5), got (1, 6, 5)."),
+        (
+            "GRU",
+            torch.zeros(STEPS, B, I),
+            torch.zeros(1, 6, H),
+            "start state h must be (1, 7, 5), got (1, 6, 5).",
+        ),
         ("GRU", torch.zeros(STEPS, B, I), torch.zeros(B, H), "start state h must be (1, 7, 5), got (7, 5)."),
         (
             "LSTM",
@@ -200,8 +214,18 @@ def test_dropout_of_zero_is_none(kind):
             "undertow.LSTM: start state c must be (1, 7, 5), got (1, 7, 4).",
         ),
         ("LSTM", torch.zeros(STEPS, B, I), torch.zeros(1, B, H), "hx must be a pair of tensors, (h_0, c_0)."),
-        ("LSTM", torch.zeros(STEPS, B, I), (torch.zeros(1, B, H),), "hx must be a pair of tensors, (h_0, c_0)."),
-        ("GRU", torch.zeros(STEPS, B, I), (torch.zeros(1, B, H),), "undertow.GRU: hx must be one tensor, h_0."),
+        (
+            "LSTM",
+            torch.zeros(STEPS, B, I),
+            (torch.zeros(1, B, H),),
+            "hx must be a pair of tensors, (h_0, c_0).",
+        ),
+        (
+            "GRU",
+            torch.zeros(STEPS, B, I),
+            (torch.zeros(1, B, H),),
+            "undertow.GRU: hx must be one tensor, h_0.",
+        ),
     ],
 )
 def test_what_does_not_fit_is_refused(name, x, hx, message):

@@ -4,8 +4,22 @@ from dataclasses import replace
 
 import pytest
 import torch
-from cases import CELLS, USER_CELLS, B, Copy, Counter, H, I, Scaling, T, assert_same, gradients, needing_gradient, normal
 
+from cases import (
+    CELLS,
+    USER_CELLS,
+    B,
+    Copy,
+    Counter,
+    H,
+    I,
+    Scaling,
+    T,
+    assert_same,
+    gradients,
+    needing_gradient,
+    normal,
+)
 from undertow.unroll.chain import Course, chain
 
 EVERY = pytest.mark.parametrize("case", CELLS + USER_CELLS, ids=str)
@@ -36,7 +50,9 @@ def test_reverse_is_forward_on_the_sequence_turned_round(case):
 def test_past_its_end_a_row_holds_its_state(case, reverse):
     x, start, w = normal(T, 3, I), case.state(3), case.weights()
     states, last = chain(case.cell, x, start, w, Course(lengths=torch.tensor([2, 0, T]), reverse=reverse))
-    assert_same([field[:, 1] for field in states], [field[1].expand(T, *field[1].shape) for field in start], 0)
+    assert_same(
+        [field[:, 1] for field in states], [field[1].expand(T, *field[1].shape) for field in start], 0
+    )
     held = start if reverse else states
     for field, own in zip(states, held, strict=True):
         for t in range(2, T):
@@ -75,7 +91,9 @@ def test_state_mask_acts_where_the_step_reads_and_not_on_what_is_handed_on():
     cell, start = Scaling(I, I, factor=1.0), torch.ones(2, I).double()
     mask = torch.tensor([2.0, 0.0, 1.0]).double().expand(2, I)
     course = Course(lengths=torch.tensor([T, 0]), state_mask=mask)
-    states, _ = chain(cell, torch.zeros(T, 2, I).double(), cell.State(start), cell.Weights(torch.eye(I).double()), course)
+    states, _ = chain(
+        cell, torch.zeros(T, 2, I).double(), cell.State(start), cell.Weights(torch.eye(I).double()), course
+    )
     assert_same(states.h[:, 0], torch.stack([mask[0] ** (t + 1) for t in range(T)]), 0)
     assert_same(states.h[:, 1], torch.ones(T, I).double(), 0)
 

@@ -178,9 +178,10 @@ class Recurrent(nn.Module):
             )
         for number, (own, theirs) in enumerate(zip(fresh, given, strict=True)):
             if not isinstance(theirs, tuple) or len(theirs) != len(own):
+                fields = f" of {', '.join(theirs._fields)}" if hasattr(theirs, "_fields") else ""
                 raise ShapeError(
                     f"{where}: start state {number} must be a State of {', '.join(own._fields)}, "
-                    f"got {type(theirs).__name__}. Hand back what an earlier call gave as `last`."
+                    f"got {type(theirs).__name__}{fields}. Hand back what an earlier call gave as `last`."
                 )
             for field, wanted, got in zip(own._fields, own, theirs, strict=True):
                 if wanted.shape != got.shape:

@@ -1,7 +1,8 @@
 """What happened in a run, one event a line, append-only.
 
 Events carry `event` and `step`: start, step, validation, resume, end. A resume at step s takes back every event
-after s: the reader drops them, the file keeps them. A line cut short by a kill is passed over.
+after s, a start takes back all: the reader drops them, the file keeps them. A line cut short by a kill, that is
+one at the end or right before a start or resume, is passed over.
 """
 
 from __future__ import annotations
@@ -32,22 +33,26 @@ def read_history(path: Path) -> History:
     """Read `history.jsonl`; a missing file is an empty history.
 
     Raises:
-        RunError: a line that is not the last is damaged.
+        RunError: a line is damaged that no kill can have cut short.
     """
     if not path.exists():
         return History()
-    lines = path.read_bytes().split(b"\n")
     events: list[dict[str, Any]] = []
-    for number, line in enumerate(lines, start=1):
+    damaged = 0
+    for number, line in enumerate(path.read_bytes().split(b"\n"), start=1):
         event = _decode(line)
         if event is None:
-            if line.strip() and number < len(lines) and not _resumed(lines[number]):
-                raise RunError(
-                    f"{path}, line {number}, is damaged. Remove that line, or restore the file from a copy."
-                )
+            damaged = damaged or (number if line.strip() else 0)
             continue
-        if event["event"] == "resume":
+        if event["event"] == "start":
+            events = []
+        elif event["event"] == "resume":
             events = [earlier for earlier in events if earlier["step"] <= event["step"]]
+        elif damaged:
+            raise RunError(
+                f"{path}, line {damaged}, is damaged. Remove that line, or restore the file from a copy."
+            )
+        damaged = 0
         events.append(event)
     return History(tuple(events))
 
@@ -83,8 +88,3 @@ def _decode(line: bytes) -> dict[str, Any] | None:
     except msgspec.DecodeError:
         return None
     return event if isinstance(event, dict) and "event" in event and "step" in event else None
-
-
-def _resumed(line: bytes) -> bool:
-    event = _decode(line)
-    return event is not None and event["event"] == "resume"

@@ -214,6 +214,7 @@ class _Trainer:
                 position.finished = "budget"
         if stop.is_set() and not position.finished:
             save_last(self.run, self.bench)
+            self.display.say(f"Saved at step {position.step}. Go on with: undertow resume {self.run.path}")
             raise KeyboardInterrupt
         if time.monotonic() - self.saved > self.options.checkpoint_seconds:
             self.save()

@@ -83,6 +83,8 @@ class Training:
         for name in ("momentum", "warmup", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}.")
+        if not 0 <= self.seed < 2**63:
+            raise SettingError(f"--seed must be at least 0 and below 2^63, got {self.seed}.")
         positive = ("weight_decay", "final_rate", "clip_norm", "clip_value", "patience")
         for name in (*positive, "jacobian_penalty", "omega_penalty", "identity_penalty", "spectral_penalty"):
             if not getattr(self, name) >= 0:

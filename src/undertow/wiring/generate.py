@@ -40,21 +40,24 @@ class Sampling:
             raise SettingError(f"--top-k must not be negative, got {self.top_k}.")
         if not 0 < self.top_p <= 1:
             raise SettingError(f"--top-p must be above 0 and at most 1, got {self.top_p}.")
+        if not 0 <= self.seed < 2**63:
+            raise SettingError(f"--seed must be at least 0 and below 2^63, got {self.seed}.")
 
 
 def draw(scores: Tensor, how: Sampling, generator: torch.Generator) -> Tensor:
     """One token [B] from scores [B, V]."""
     if how.temperature == 0:
         return scores.argmax(dim=-1)
-    shares = torch.softmax(narrowed(scores.double() / how.temperature, how), dim=-1)
+    scores = scores.double() - scores.amax(dim=-1, keepdim=True)  # so that no temperature divides to +∞
+    shares = torch.softmax(narrowed(scores / how.temperature, how), dim=-1)
     return torch.multinomial(shares, 1, generator=generator).squeeze(-1)
 
 
 def narrowed(scores: Tensor, how: Sampling) -> Tensor:
     """Scores [B, V] with what top-k and top-p leave out at −∞; the likeliest token always stays."""
     if how.top_k and how.top_k < scores.shape[-1]:
-        least = scores.topk(how.top_k, dim=-1).values[:, -1:]
-        scores = scores.masked_fill(scores < least, -torch.inf)
+        likeliest = scores.topk(how.top_k, dim=-1)  # exactly k, also where several are alike at the border
+        scores = torch.full_like(scores, -torch.inf).scatter(-1, likeliest.indices, likeliest.values)
     if how.top_p < 1:
         ordered, order = scores.sort(dim=-1, descending=True)
         shares = ordered.softmax(dim=-1)
