@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from undertow.errors import DataError
-from undertow.train.run import surroundings
-from undertow.train.storage import make_folder, write_json
+from undertow.training.run import surroundings
+from undertow.training.storage import make_folder, write_json
 
 ROOT = Path(__file__).parent.parent
 

@@ -11,7 +11,7 @@ from undertow.report import style, words
 from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.learning import line
 from undertow.report.save import figure_png, figure_svg
-from undertow.train.history import History
+from undertow.training.history import History
 
 HISTORY = History(tuple(records.events()))
 

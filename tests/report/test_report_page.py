@@ -11,7 +11,7 @@ from undertow.errors import RunError
 from undertow.report.page import build_page
 from undertow.report.repeat import command
 from undertow.report.report import write_report
-from undertow.train.history import History
+from undertow.training.history import History
 
 VOID = {"meta", "img", "br"}
 NAMES = ("loss", "novelty", "lengths", "unrolled")

@@ -4,8 +4,8 @@ import math
 
 import pytest
 
-from undertow.train.budget import Budget, budget_of, rate
-from undertow.train.options import Training
+from undertow.training.budget import Budget, budget_of, rate
+from undertow.training.options import Training
 
 
 @pytest.mark.parametrize(

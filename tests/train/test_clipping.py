@@ -5,7 +5,7 @@ import torch
 from torch import nn
 from torch.testing import assert_close
 
-from undertow.train.clipping import clip_by_norm, clip_by_value, gradient_norm
+from undertow.training.clipping import clip_by_norm, clip_by_value, gradient_norm
 
 LIMITS = pytest.mark.parametrize("limit", [1e-3, 0.7, 5.0, 1e6])
 

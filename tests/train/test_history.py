@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from undertow.errors import RunError, StorageError
-from undertow.train.history import HistoryWriter, read_history
+from undertow.training.history import HistoryWriter, read_history
 
 TOLD = [("start", 0), ("step", 1), ("step", 5), ("validation", 5), ("step", 9)]
 

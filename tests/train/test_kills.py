@@ -10,7 +10,7 @@ import pytest
 from toy_task import fit, toy, weights
 
 from undertow.errors import StorageError
-from undertow.train.run import Run
+from undertow.training.run import Run
 
 RECIPES = [
     {"optimizer": "adam"},

@@ -9,10 +9,10 @@ import pytest
 import torch
 from toy_task import Log, fit, options, toy, weights
 
-from undertow.train import loop
-from undertow.train.budget import Budget
-from undertow.train.checkpoints import load_best
-from undertow.train.optimizer import build_optimizer
+from undertow.training import loop
+from undertow.training.budget import Budget
+from undertow.training.checkpoints import load_best
+from undertow.training.optimizer import build_optimizer
 
 
 @pytest.fixture(autouse=True)

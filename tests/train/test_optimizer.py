@@ -5,8 +5,8 @@ import torch
 from torch import nn
 
 from undertow.errors import RunError
-from undertow.train.optimizer import build_optimizer, optimizer_tensors, restore_optimizer, set_rate
-from undertow.train.options import Training
+from undertow.training.optimizer import build_optimizer, optimizer_tensors, restore_optimizer, set_rate
+from undertow.training.options import Training
 
 OPTIMIZERS = pytest.mark.parametrize(
     "settings",

@@ -3,7 +3,7 @@
 import pytest
 
 from undertow.errors import SettingError
-from undertow.train.options import Training
+from undertow.training.options import Training
 
 NAN = float("nan")
 WRONG = [

@@ -3,7 +3,7 @@
 import pytest
 
 from undertow.errors import RunError, StorageError
-from undertow.train.run import FORMAT, create_run, free_name, open_run, surroundings
+from undertow.training.run import FORMAT, create_run, free_name, open_run, surroundings
 
 
 def test_round_trip(tmp_path):

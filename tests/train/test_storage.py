@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from undertow.errors import RunError, StorageError
-from undertow.train.storage import make_folder, read_json, write_atomic, write_json
+from undertow.training.storage import make_folder, read_json, write_atomic, write_json
 
 REFUSALS = pytest.mark.parametrize(
     ("number", "reason"),

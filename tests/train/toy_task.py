@@ -9,13 +9,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from undertow.train import loop
-from undertow.train.budget import Budget
-from undertow.train.checkpoints import Position
-from undertow.train.display import Moment
-from undertow.train.loop import StepLoss
-from undertow.train.options import Training
-from undertow.train.run import Run, create_run, open_run
+from undertow.training import loop
+from undertow.training.budget import Budget
+from undertow.training.checkpoints import Position
+from undertow.training.display import Moment
+from undertow.training.loop import StepLoss
+from undertow.training.options import Training
+from undertow.training.run import Run, create_run, open_run
 
 BATCHES = 4
 

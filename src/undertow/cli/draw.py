@@ -17,7 +17,7 @@ from undertow.errors import SettingError
 from undertow.report.save import figure_png, figure_svg
 from undertow.report.unrolled import Unrolled, draw_unrolled
 from undertow.report.unrolled_text import text_unrolled
-from undertow.train.storage import write_atomic
+from undertow.training.storage import write_atomic
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import tyro
 
 from undertow.cli.arguments import parse
 from undertow.report.report import write_report
-from undertow.train.run import open_run
+from undertow.training.run import open_run
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from undertow.cli.arguments import parse, say
 from undertow.cli.output import print_json
 from undertow.cli.show import show_score
 from undertow.tasks.start import resume
-from undertow.train.display import display_for
+from undertow.training.display import display_for
 
 
 @dataclass(frozen=True)

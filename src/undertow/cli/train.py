@@ -12,7 +12,7 @@ from undertow.cli.output import print_json
 from undertow.cli.show import show_score
 from undertow.tasks.recipe import RECIPES, find
 from undertow.tasks.start import Place, begin
-from undertow.train.display import display_for
+from undertow.training.display import display_for
 
 
 @dataclass(frozen=True)

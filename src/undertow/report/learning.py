@@ -7,7 +7,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
 from undertow.report import style, words
-from undertow.train.history import History
+from undertow.training.history import History
 
 Point = tuple[float, float]
 

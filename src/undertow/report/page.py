@@ -6,7 +6,7 @@ from typing import Any
 from undertow.report import sections, words
 from undertow.report.markup import Markup, join, picture, section, tag
 from undertow.report.verdict import held_out, tables, verdict
-from undertow.train.history import History
+from undertow.training.history import History
 
 
 def build_page(

@@ -10,9 +10,9 @@ from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.page import build_page
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.unrolled import Unrolled, draw_unrolled
-from undertow.train.history import History
-from undertow.train.run import Run, open_run
-from undertow.train.storage import make_folder
+from undertow.training.history import History
+from undertow.training.run import Run, open_run
+from undertow.training.storage import make_folder
 
 
 def write_report(run: Path, *, steps: int = 3) -> Path:

@@ -7,7 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
-from undertow.train.storage import write_atomic
+from undertow.training.storage import write_atomic
 
 
 def write_text(path: Path, text: str) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 from undertow.report import repeat, words
 from undertow.report.markup import Markup, section, table, tag
 from undertow.report.verdict import held_out, tables
-from undertow.train.history import History
+from undertow.training.history import History
 
 SHOWN = 40
 ENDINGS = {

@@ -13,9 +13,9 @@ from torch import Tensor
 
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import RunError
-from undertow.train.checkpoints import read_tensors
-from undertow.train.run import Run, open_run
-from undertow.train.storage import read_json
+from undertow.training.checkpoints import read_tensors
+from undertow.training.run import Run, open_run
+from undertow.training.storage import read_json
 from undertow.wiring.next_token import NextToken
 
 BY_CHARACTER = ("embedding.weight", "readout.weight", "readout.bias")

@@ -14,7 +14,7 @@ from undertow.cells.cell import Cell, output_size
 from undertow.errors import SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.shapes import check_share, check_size
-from undertow.train.run import memory_bytes
+from undertow.training.run import memory_bytes
 from undertow.wiring.next_token import NextToken
 
 BYTES_A_PARAMETER = 20  # weights, gradient, Adam's two moments, one copy of the best

@@ -9,7 +9,7 @@ from typing import Any, Protocol
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import SettingError
 from undertow.tasks.sampling import Request
-from undertow.train.loop import Task
+from undertow.training.loop import Task
 from undertow.wiring.next_token import NextToken
 
 RECIPES = {

@@ -16,12 +16,12 @@ from undertow.tasks.borrow import borrow
 from undertow.tasks.network import describe_cell
 from undertow.tasks.recipe import Job, find
 from undertow.tasks.trained import Trained, load, make_options
-from undertow.train.budget import budget_of
-from undertow.train.checkpoints import Position, load_best
-from undertow.train.display import Display, Silent
-from undertow.train.loop import fit
-from undertow.train.run import Run, create_run, free_name, surroundings
-from undertow.train.storage import write_json
+from undertow.training.budget import budget_of
+from undertow.training.checkpoints import Position, load_best
+from undertow.training.display import Display, Silent
+from undertow.training.loop import fit
+from undertow.training.run import Run, create_run, free_name, surroundings
+from undertow.training.storage import write_json
 
 
 @dataclass(frozen=True)

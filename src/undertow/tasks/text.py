@@ -27,8 +27,8 @@ from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
 from undertow.tasks.sampling import Request, sample_strings
-from undertow.train.loop import StepLoss
-from undertow.train.options import Training
+from undertow.training.loop import StepLoss
+from undertow.training.options import Training
 from undertow.wiring.generate import Sampling
 from undertow.wiring.next_token import NextToken, cross_entropy
 

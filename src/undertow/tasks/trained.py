@@ -16,9 +16,9 @@ from undertow.report.report import write_report
 from undertow.tasks.network import build_network
 from undertow.tasks.recipe import Recipe, find
 from undertow.tasks.sampling import Request
-from undertow.train.checkpoints import load_best
-from undertow.train.run import Run, open_run
-from undertow.train.storage import read_json
+from undertow.training.checkpoints import load_best
+from undertow.training.run import Run, open_run
+from undertow.training.storage import read_json
 from undertow.wiring.generate import Sampling
 from undertow.wiring.next_token import NextToken
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from undertow.train.options import Training
+from undertow.training.options import Training
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from typing import Any
 import msgspec
 
 from undertow.errors import RunError
-from undertow.train.storage import writing
+from undertow.training.storage import writing
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.errors import RunError
-from undertow.train.options import Training
+from undertow.training.options import Training
 
 
 def build_optimizer(options: Training, model: nn.Module) -> torch.optim.Optimizer:

@@ -17,9 +17,9 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from undertow.errors import RunError
-from undertow.train.optimizer import optimizer_tensors, restore_optimizer
-from undertow.train.run import Run
-from undertow.train.storage import write_atomic, writing
+from undertow.training.optimizer import optimizer_tensors, restore_optimizer
+from undertow.training.run import Run
+from undertow.training.storage import write_atomic, writing
 
 
 @dataclass

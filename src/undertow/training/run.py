@@ -14,8 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from undertow.errors import RunError
-from undertow.train.history import History, read_history
-from undertow.train.storage import make_folder, read_json, write_atomic, write_json, writing
+from undertow.training.history import History, read_history
+from undertow.training.storage import make_folder, read_json, write_atomic, write_json, writing
 
 FORMAT = 1
 

@@ -21,7 +21,7 @@ from torch import Tensor, nn
 
 from undertow.recurrent.recurrent import Recurrent
 from undertow.recurrent.stack import Passage
-from undertow.train.options import Training
+from undertow.training.options import Training
 
 
 def needs_passages(options: Training) -> bool:

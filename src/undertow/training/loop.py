@@ -22,8 +22,8 @@ from torch import Tensor, nn
 
 from undertow.recurrent.recurrent import listening
 from undertow.recurrent.stack import Passage
-from undertow.train.budget import Budget, rate
-from undertow.train.checkpoints import (
+from undertow.training.budget import Budget, rate
+from undertow.training.checkpoints import (
     Bench,
     Position,
     load_weights,
@@ -32,13 +32,13 @@ from undertow.train.checkpoints import (
     save_last,
     weights_to_use,
 )
-from undertow.train.clipping import clip_by_norm, clip_by_value, gradient_norm
-from undertow.train.display import Display, Moment
-from undertow.train.history import HistoryWriter
-from undertow.train.optimizer import build_optimizer, set_rate
-from undertow.train.options import Training
-from undertow.train.penalties import needs_passages, penalty
-from undertow.train.run import Run
+from undertow.training.clipping import clip_by_norm, clip_by_value, gradient_norm
+from undertow.training.display import Display, Moment
+from undertow.training.history import HistoryWriter
+from undertow.training.optimizer import build_optimizer, set_rate
+from undertow.training.options import Training
+from undertow.training.penalties import needs_passages, penalty
+from undertow.training.run import Run
 
 
 @dataclass(frozen=True)
