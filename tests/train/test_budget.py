@@ -1,6 +1,7 @@
 """Budgets and learning rates, worked out by hand."""
 
 import math
+from itertools import pairwise
 
 import pytest
 
@@ -62,5 +63,5 @@ def test_rates_are_smooth_positive_and_at_most_the_peak(decay, warmup):
     assert all(0 < value <= 3.0 for value in rates)
     assert max(rates) == pytest.approx(3.0, rel=1e-6)
     steepest = max(1 / warmup if warmup else 0, math.pi / 2 / (1 - warmup))
-    jumps = [abs(after - before) for before, after in zip(rates, rates[1:], strict=False)]
+    jumps = [abs(after - before) for before, after in pairwise(rates)]
     assert max(jumps) <= 3.0 * steepest / 10_000 + 1e-12

@@ -38,7 +38,13 @@ def train(path, settings, trouble=None):
     task = toy(trouble=trouble, verdicts=verdicts)
     if path.exists():  # validations seen by the earlier process
         run = Run(path)
-        task.validated = len([event for event in run.history.of("validation") if event["step"] <= int(run.pointer("last") or 0)])
+        task.validated = len(
+            [
+                event
+                for event in run.history.of("validation")
+                if event["step"] <= int(run.pointer("last") or 0)
+            ]
+        )
     return fit(path, task, steps=STEPS, **settings)
 
 
@@ -120,7 +126,9 @@ def test_what_a_kill_left_half_written_is_cleared(tmp_path, unbroken):
 
 
 @pytest.mark.parametrize("at", [1, 2, 5, 8])
-def test_a_full_disk_stops_it_in_one_sentence_and_it_goes_on_when_there_is_room(tmp_path, unbroken, monkeypatch, at):
+def test_a_full_disk_stops_it_in_one_sentence_and_it_goes_on_when_there_is_room(
+    tmp_path, unbroken, monkeypatch, at
+):
     wanted = unbroken(RECIPES[0])
     rename, tried = Path.replace, []
 

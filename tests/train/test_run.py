@@ -24,7 +24,9 @@ def test_an_empty_folder_will_do(tmp_path):
 
 def test_what_is_there_is_never_overwritten(tmp_path):
     run = create_run(tmp_path / "run", {"seed": 1})
-    with pytest.raises(RunError, match=r"holds a run already\. Go on with `undertow resume .*run`, or choose another"):
+    with pytest.raises(
+        RunError, match=r"holds a run already\. Go on with `undertow resume .*run`, or choose another"
+    ):
         create_run(run.path, {"seed": 2})
     assert run.config["seed"] == 1
     (tmp_path / "full").mkdir()
@@ -60,7 +62,9 @@ def test_no_run_here_but_one_nearby(tmp_path):
     with pytest.raises(RunError, match=r"There is no run folder .*names-2\. Runs nearby: .*names-1"):
         open_run(tmp_path / "names-2")
     (tmp_path / "names-3").mkdir()
-    with pytest.raises(RunError, match=r"is not a run folder: it holds no config\.json\. Runs nearby: .*names-1"):
+    with pytest.raises(
+        RunError, match=r"is not a run folder: it holds no config\.json\. Runs nearby: .*names-1"
+    ):
         open_run(tmp_path / "names-3")
     (tmp_path / "names-4").write_text("")
     with pytest.raises(RunError, match="There is no run folder"):

@@ -3,6 +3,7 @@
 import errno
 import os
 import resource
+import stat
 from pathlib import Path
 
 import pytest
@@ -81,7 +82,11 @@ def test_a_file_past_the_system_limit_is_refused_for_real(old):
 def test_the_new_file_is_synced_before_it_takes_the_old_one_s_place(old, monkeypatch):
     happened = []
     fsync, replace = os.fsync, Path.replace
-    monkeypatch.setattr(os, "fsync", lambda handle: (happened.append(os.path.isdir(handle)), fsync(handle))[1])  # noqa: PTH112 - of a handle
+    monkeypatch.setattr(
+        os,
+        "fsync",
+        lambda handle: (happened.append(stat.S_ISDIR(os.fstat(handle).st_mode)), fsync(handle))[1],
+    )
     monkeypatch.setattr(Path, "replace", lambda path, to: (happened.append("rename"), replace(path, to))[1])
     write_atomic(old, b"new")
     assert happened == [False, "rename", True]  # the file, the rename, then the folder

@@ -46,7 +46,9 @@ def test_frequencies_are_the_softmax(temperature):
     assert chi_square(tallied(SCORES, Sampling(temperature=temperature)), shares) < RARE[6]
 
 
-@pytest.mark.parametrize(("how", "tokens"), [({"top_k": 3}, 3), ({"top_p": 0.6}, 3), ({"top_k": 4, "top_p": 0.9}, 4)])
+@pytest.mark.parametrize(
+    ("how", "tokens"), [({"top_k": 3}, 3), ({"top_p": 0.6}, 3), ({"top_k": 4, "top_p": 0.9}, 4)]
+)
 def test_what_is_left_keeps_its_proportions(how, tokens):
     shares = torch.softmax(SCORES.double(), 0).numpy()
     shares[np.argsort(-shares)[tokens:]] = 0
@@ -79,7 +81,9 @@ def test_top_p_keeps_the_smallest_set_that_holds_the_mass(scores, p):
     assume(all(abs(mass - p) > 1e-9 for mass in masses.values()))
     left = kept(scores, top_p=p)
     assert len(left) == min(len(part) for part in sets if masses[part] >= p)
-    assert masses[tuple(sorted(left))] == pytest.approx(max(masses[part] for part in sets if len(part) == len(left)))
+    assert masses[tuple(sorted(left))] == pytest.approx(
+        max(masses[part] for part in sets if len(part) == len(left))
+    )
     assert masses[tuple(sorted(left))] >= p
 
 
@@ -91,6 +95,15 @@ def test_top_p_at_the_border(p, count):
 def test_off_means_all():
     assert kept(SCORES, top_k=0, top_p=1.0) == set(range(7))
     assert kept(SCORES, top_k=7) == kept(SCORES, top_k=700) == set(range(7))
+
+
+@pytest.mark.parametrize("bad", [float("nan"), -float("inf")])
+def test_a_score_that_is_no_number_is_not_drawn(bad):
+    """What a network gives whose state ran off to infinity."""
+    scores = torch.tensor([1.0, bad, 1.0, bad, bad])
+    assert chi_square(tallied(scores, Sampling()), np.array([0.5, 0, 0.5, 0, 0])) < RARE[2]
+    assert set(tallied(torch.full((4,), bad), Sampling()) > 0) == {True}
+    assert tallied(torch.tensor([0.0, float("inf"), bad]), Sampling()).tolist() == [0, DRAWS, 0]
 
 
 def test_rows_are_drawn_for_themselves():

@@ -85,7 +85,9 @@ def test_it_ends_when_all_have_stopped():
 
 def test_seeds():
     model = vivid()
-    first, again, other = (generate(model, torch.tensor([1]), 9, 30, Sampling(seed=s), None) for s in (1, 1, 2))
+    first, again, other = (
+        generate(model, torch.tensor([1]), 9, 30, Sampling(seed=s), None) for s in (1, 1, 2)
+    )
     assert torch.equal(first, again)
     assert not torch.equal(first, other)
 

@@ -85,7 +85,9 @@ def test_padding_changes_neither_loss_nor_gradient(kind):
     assert_close(loss_and_gradients(None), loss_and_gradients(batch.lengths))
     alone = [
         cross_entropy(model(part.inputs)[0], part.targets, "sum")
-        for part in (padded([ids]) for ids in (batch.targets[: n - 1, b].numpy() for b, n in enumerate(batch.lengths)))
+        for part in (
+            padded([ids]) for ids in (batch.targets[: n - 1, b].numpy() for b, n in enumerate(batch.lengths))
+        )
     ]
     assert_close(cross_entropy(model(batch.inputs)[0], batch.targets, "sum"), torch.stack(alone).sum())
 

@@ -3,7 +3,12 @@
 from undertow.cells.cell import Cell
 from undertow.cells.coupled_lstm import CoupledLSTM
 from undertow.cells.gru import GRU
+from undertow.cells.ind_rnn import IndRNN
+from undertow.cells.layer_norm_lstm import LayerNormLSTM
 from undertow.cells.lstm import LSTM
+from undertow.cells.min_gru import MinGRU
+from undertow.cells.min_lstm import MinLSTM
+from undertow.cells.minimal_gated_unit import MinimalGatedUnit
 from undertow.cells.peephole_lstm import PeepholeLSTM
 from undertow.cells.projected_lstm import ProjectedLSTM
 from undertow.cells.recurrent_highway import RecurrentHighway
@@ -17,6 +22,11 @@ __all__ = [
     "RNN",
     "Cell",
     "CoupledLSTM",
+    "IndRNN",
+    "LayerNormLSTM",
+    "MinGRU",
+    "MinLSTM",
+    "MinimalGatedUnit",
     "PeepholeLSTM",
     "ProjectedLSTM",
     "RecurrentHighway",

@@ -22,6 +22,10 @@ class Arguments:
     """The run folder."""
     data: str | None = None
     """Another file; without it, the run's own test part is scored again."""
+    column: str | None = None
+    """The column of a table that holds the strings."""
+    encoding: str | None = None
+    """Of that file; without it, that of the training data."""
     skip_bad: bool = False
     """Leave out rows with characters that the run never saw, and say how many."""
     json: bool = False
@@ -35,7 +39,9 @@ def run(words: list[str]) -> int:
     if given.data is None:
         document = rescore(trained)
     else:
-        figures = trained.score_on(given.data, skip_bad=given.skip_bad)
+        figures = trained.score_on(
+            given.data, column=given.column, encoding=given.encoding, skip_bad=given.skip_bad
+        )
         document = {"recipe": trained.recipe.name, "run": trained.path.name, "data": given.data, **figures}
     if given.json:
         print_json(document)

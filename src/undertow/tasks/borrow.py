@@ -13,9 +13,10 @@ from torch import Tensor
 
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import RunError
+from undertow.tasks.network import name_of
+from undertow.tasks.trained import read_vocabulary
 from undertow.training.checkpoints import read_tensors
 from undertow.training.run import Run, open_run
-from undertow.training.storage import read_json
 from undertow.wiring.next_token import NextToken
 
 BY_CHARACTER = ("embedding.weight", "readout.weight", "readout.bias")
@@ -31,20 +32,18 @@ def borrow(model: NextToken, vocabulary: Vocabulary, source: str | Path) -> str:
         RunError: the run cannot be read, or its network has other sizes.
     """
     run = open_run(source)
-    theirs = Vocabulary.from_json(read_json(run.path / "vocabulary.json"))
+    theirs = read_vocabulary(run)
     tensors = _best(run)
     own = model.state_dict()
-    wrong = [
-        key for key in own if key not in BY_CHARACTER and _shape(own.get(key)) != _shape(tensors.get(key))
-    ]
-    if wrong:
-        key = wrong[0]
+    unlike = _unlike(run, model, tensors)
+    if unlike:
         raise RunError(
-            f"--from {run.path}: its network has {key} of {_shape(tensors.get(key)) or 'no such size'}, this one "
-            f"{_shape(own[key])}. Give the same --cell, --hidden, --layers and --embedding as that run."
+            f"--from {run.path}: its network has {unlike[0]}, this one {unlike[1]}. "
+            f"Give the same --cell, --hidden, --layers and --embedding as that run."
         )
     shared = [c for c in vocabulary.characters if c in set(theirs.characters)]
-    ours_at, theirs_at = _rows(vocabulary, shared), _rows(theirs, shared)
+    mark = [0] if vocabulary.end and theirs.end else []
+    ours_at, theirs_at = _rows(vocabulary, mark, shared), _rows(theirs, mark, shared)
     for key, tensor in own.items():
         if key not in BY_CHARACTER:
             tensor.copy_(tensors[key])
@@ -62,8 +61,20 @@ def _best(run: Run) -> dict[str, Tensor]:
     return read_tensors(run.path / "checkpoints" / f"{name}.safetensors")
 
 
-def _rows(vocabulary: Vocabulary, characters: list[str]) -> Tensor:
-    mark = [0] if vocabulary.end else []
+def _unlike(run: Run, model: NextToken, tensors: dict[str, Tensor]) -> tuple[str, str] | None:
+    """What theirs has and what ours has instead, where the two networks are not the same."""
+    cells = str((run.config.get("cell") or {}).get("name")), name_of(model.recurrent.cell)
+    if cells[0] != cells[1]:  # two cells may have tensors alike and mean something else by them
+        return cells[0], cells[1]
+    own = model.state_dict()
+    for key in [*own, *tensors]:
+        theirs, ours = _shape(tensors.get(key)), _shape(own.get(key))
+        if key not in BY_CHARACTER and theirs != ours:
+            return f"{key} of {theirs}" if theirs else f"no {key}", str(ours) if ours else "has not"
+    return None
+
+
+def _rows(vocabulary: Vocabulary, mark: list[int], characters: list[str]) -> Tensor:
     return torch.tensor([*mark, *vocabulary.encode("".join(characters)).tolist()], dtype=torch.long)
 
 

@@ -79,21 +79,44 @@ def check_fits(options: Network, tokens: int) -> None:
         SettingError: says how large it would be.
     """
     parameters, memory = count_parameters(options, tokens), memory_bytes()
-    if memory and parameters * BYTES_A_PARAMETER > memory:
+    if not _fits(parameters):
         raise SettingError(
             f"A network of {parameters:,} parameters needs about {parameters * BYTES_A_PARAMETER / 2**30:,.0f} GiB "
-            f"to train, and this machine has {memory / 2**30:.0f}. Take a smaller --hidden, --layers or --embedding."
+            f"to train, and this machine has {(memory or 0) / 2**30:.0f}. "
+            f"Take a smaller --hidden, --layers or --embedding."
         )
 
 
 def count_parameters(options: Network, tokens: int) -> int:
-    """How many numbers are trained? Layers beyond the second repeat the second; nothing large is allocated."""
+    """How many numbers are trained? Layers beyond the second repeat the second; nothing large is allocated.
+
+    Of a cell whose start looks at the numbers it draws, and so cannot be counted without drawing them, no more than
+    one matrix [H, H] a layer is counted where even that does not fit.
+    """
     cell = cell_of(options)
-    with torch.random.fork_rng(devices=[]), torch.device("meta"):
-        widths = (options.embedding, output_size(cell))
-        sizes: list[int] = [sum(w.numel() for w in _resized(cell, width).init()) for width in widths]
-    outer = tokens * options.embedding + tokens * (options.hidden + 1)
-    return sizes[0] + (options.layers - 1) * sizes[1] + outer
+    least = options.layers * options.hidden**2
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                first, above, width = _counted(cell)
+        except (RuntimeError, TypeError, ValueError, OverflowError):
+            if not _fits(least):
+                return least
+            first, above, width = _counted(cell)
+    outer = tokens * options.embedding + tokens * (width + 1)
+    return first + (options.layers - 1) * above + outer
+
+
+def _counted(cell: Cell) -> tuple[int, int, int]:
+    """Parameters of the first layer, of one above it, and features of the output."""
+    width = output_size(cell)
+    first, above = (sum(w.numel() for w in kind.init()) for kind in (cell, _resized(cell, width)))
+    return first, above, width
+
+
+def _fits(parameters: int) -> bool:
+    memory = memory_bytes()
+    return memory is None or parameters * BYTES_A_PARAMETER <= memory
 
 
 def describe_cell(options: Network) -> dict[str, Any]:
@@ -102,15 +125,26 @@ def describe_cell(options: Network) -> dict[str, Any]:
     with torch.random.fork_rng(devices=[]):
         weights, upper = cell.init(), _resized(cell, output_size(cell)).init()
     summary = (type(cell).__doc__ or "").strip().partition("\n")[0]
-    file = Path(options.cell.partition(":")[0])
     return {
-        "name": options.cell.rpartition(":")[2],
+        "name": name_of(cell),
         "summary": summary,
         "states": list(cell.State._fields),
         "weights": _shapes(weights),
         "upper_weights": _shapes(upper),
-        "file_sha256": hashlib.sha256(file.read_bytes()).hexdigest() if ".py" in options.cell else None,
+        "file_sha256": hash_of_file(options.cell),
     }
+
+
+def name_of(cell: Cell) -> str:
+    """How a cell is told: a built-in one as it is typed, a user's own by its class."""
+    kind = type(cell)
+    return catalog.snake(kind.__name__) if kind.__module__.startswith("undertow.") else kind.__name__
+
+
+def hash_of_file(cell: str) -> str | None:
+    """SHA-256 of the file of a cell FILE.py:Class; None for a built-in one, or where the file is gone."""
+    file = Path(cell.partition(":")[0])
+    return hashlib.sha256(file.read_bytes()).hexdigest() if ".py" in cell and file.is_file() else None
 
 
 def _network(options: Network, tokens: int) -> NextToken:

@@ -10,12 +10,12 @@ from typing import Any
 import torch
 
 from undertow.cells.cell import Cell
-from undertow.errors import CellError, DataError, DivergedError, RunError
+from undertow.errors import CellError, DataError, DivergedError
 from undertow.report.report import write_report
 from undertow.tasks.borrow import borrow
 from undertow.tasks.network import describe_cell
 from undertow.tasks.recipe import Job, find
-from undertow.tasks.trained import Trained, load, make_options
+from undertow.tasks.trained import Trained, check_cell, load, make_options
 from undertow.training.budget import budget_of
 from undertow.training.checkpoints import Position, load_best
 from undertow.training.display import Display, Silent
@@ -95,6 +95,7 @@ def resume(path: str | Path, display: Display | None = None) -> Trained:
     options = run.options
     torch.set_num_threads(int(run.config.get("threads", torch.get_num_threads())))
     torch.manual_seed(options.seed)
+    check_cell(run)
     job = run.recipe.prepare(options)
     _check_unchanged(run, job)
     if run.config.get("from") and run.pointer("last") is None:
@@ -109,6 +110,7 @@ def rescore(run: Trained) -> dict[str, Any]:
     Raises:
         DataError: the data is not what it was.
     """
+    check_cell(run)
     with torch.random.fork_rng(devices=[]):
         job = run.recipe.prepare(run.options)
     _check_unchanged(run, job)
@@ -160,21 +162,14 @@ def _check_unchanged(run: Run, job: Job) -> None:
                 f"{now['path']} has changed since {run.path} began, so the run cannot go on exactly. "
                 f"Put the file back as it was, or train a new run."
             )
-    options = run.config["options"]
-    if config["cell"].get("file_sha256"):
-        file = Path(options["cell"].partition(":")[0])
-        if describe_cell(job.task.options)["file_sha256"] != config["cell"]["file_sha256"]:  # type: ignore[attr-defined]
-            raise RunError(
-                f"{file} has changed since {run.path} began. Put it back as it was, or train a new run."
-            )
 
 
 def _diverged(run: Run, position: Position) -> str:
     kept = (
-        f"The best weights (validation {position.best:.4f}) are in {run.path}." if position.best_step else ""
+        f"The best weights (validation {position.best:.4f}) are in {run.path}. " if position.best_step else ""
     )
     return (
-        f"Training stopped at step {position.step}: the loss was no number any more. {kept} "
+        f"Training stopped at step {position.step}: the loss was no number any more. {kept}"
         f"Lower --learning-rate, or set --clip-norm 1."
     )
 

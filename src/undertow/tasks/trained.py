@@ -8,12 +8,13 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+import msgspec
 import torch
 
 from undertow.data.vocabulary import Vocabulary
-from undertow.errors import RunError, SettingError
+from undertow.errors import DataError, RunError, SettingError
 from undertow.report.report import write_report
-from undertow.tasks.network import build_network
+from undertow.tasks.network import build_network, hash_of_file
 from undertow.tasks.recipe import Recipe, find
 from undertow.tasks.sampling import Request
 from undertow.training.checkpoints import load_best
@@ -40,11 +41,12 @@ class Trained(Run):
     @cached_property
     def vocabulary(self) -> Vocabulary:
         """The characters it knows."""
-        return Vocabulary.from_json(read_json(self.path / "vocabulary.json"))
+        return read_vocabulary(self)
 
     @cached_property
     def model(self) -> NextToken:
         """The network with its best weights, in eval mode."""
+        check_cell(self)
         with torch.random.fork_rng(devices=[]):
             model = build_network(self.options, self.vocabulary.size)
         load_best(self, model)
@@ -79,15 +81,28 @@ class Trained(Run):
         request = Request(count, prefix, length, Sampling(temperature, top_k, top_p, seed))
         return self.recipe.sample(self.model, self.vocabulary, request)
 
-    def score_on(self, path: str | Path, *, skip_bad: bool = False) -> dict[str, Any]:
+    def score_on(
+        self,
+        path: str | Path,
+        *,
+        column: str | None = None,
+        encoding: str | None = None,
+        skip_bad: bool = False,
+    ) -> dict[str, Any]:
         """Nats a character on another file; nothing is written.
+
+        Args:
+            path: the file.
+            column: of a table.
+            encoding: of the file; None is that of the training data.
+            skip_bad: leave out strings with characters that the network never saw.
 
         Raises:
             DataError: the file cannot be used, or holds characters that the network never saw.
         """
-        options = self.options
-        if skip_bad and hasattr(options, "skip_bad"):
-            options = replace(options, skip_bad=True)
+        asked = {"column": column, "encoding": encoding or self.options.encoding, "skip_bad": skip_bad}
+        known = {field.name for field in fields(self.options)}
+        options = replace(self.options, **{k: v for k, v in asked.items() if k in known})
         return self.recipe.score_file(self.model, self.vocabulary, str(path), options)
 
     def report(self) -> Path:
@@ -101,26 +116,59 @@ def load(run: str | Path) -> Trained:
     Raises:
         RunError: no such run, damaged, or written by a newer version.
     """
-    return Trained(open_run(run).path)
+    trained = Trained(open_run(run).path)
+    config = trained.config
+    kinds = {"recipe": str, "options": dict, "cell": dict, "data": list}
+    for name, kind in kinds.items():
+        if not isinstance(config.get(name), kind):
+            raise RunError(
+                f"{trained.path / 'config.json'} is damaged: it holds no {name}. Restore it from a copy."
+            )
+    return trained
+
+
+def read_vocabulary(run: Run) -> Vocabulary:
+    """The characters that a run knows.
+
+    Raises:
+        RunError: missing, damaged, or of a newer format.
+    """
+    path = run.path / "vocabulary.json"
+    record = read_json(path)
+    try:
+        return Vocabulary.from_json(record if isinstance(record, dict) else {})
+    except DataError as error:
+        raise RunError(f"{path} cannot be used: {error}") from error
+
+
+def check_cell(run: Run) -> None:
+    """Is a cell of the user's own still the one that the run was trained with?
+
+    Raises:
+        RunError: its file has changed.
+    """
+    cell, name = run.config.get("cell") or {}, str((run.config.get("options") or {}).get("cell"))
+    now = hash_of_file(name)
+    if now and cell.get("file_sha256") != now:
+        raise RunError(
+            f"{name.partition(':')[0]} has changed since {run.path} began. Put it back as it was, or train a new run."
+        )
 
 
 def read_options(kind: type[Any], config: dict[str, Any]) -> Any:
     """The options of a run from its config.json.
 
     Raises:
-        RunError: the record does not fit.
+        SettingError: an option that this version does not have, or a value of the wrong kind.
     """
-    stored = config.get("options")
-    if not isinstance(stored, dict):
-        raise RunError("config.json holds no options: the run folder is damaged. Restore it from a copy.")
-    return make_options(kind, {k: tuple(v) if isinstance(v, list) else v for k, v in stored.items()})
+    return make_options(kind, config["options"])
 
 
 def make_options(kind: type[Any], values: dict[str, Any]) -> Any:
     """Options from keywords.
 
     Raises:
-        SettingError: there is no such option; names the closest.
+        SettingError: there is no such option, and the closest is named; or a value is of the wrong kind.
     """
     known = [field.name for field in fields(kind)]
     for name in values:
@@ -128,4 +176,15 @@ def make_options(kind: type[Any], values: dict[str, Any]) -> Any:
             close = difflib.get_close_matches(name, known, n=1)
             hint = f" Did you mean {close[0]}?" if close else ""
             raise SettingError(f"There is no option {name!r}.{hint} Options: {', '.join(known)}.")
-    return kind(**values)
+    try:
+        return msgspec.convert({name: _plain(value) for name, value in values.items()}, kind)
+    except msgspec.ValidationError as error:
+        fault, _, where = str(error).partition(" - at `$.")
+        raise SettingError(f"Option {where.rstrip('`')} cannot be what was given: {fault}.") from error
+
+
+def _plain(value: Any) -> Any:
+    """A path as a string, a number of numpy as Python's."""
+    if isinstance(value, Path):
+        return str(value)
+    return value.item() if hasattr(value, "item") else value

@@ -82,14 +82,20 @@ def save_last(run: Run, bench: Bench) -> None:
 def restore_last(run: Run, bench: Bench) -> bool:
     """Put everything back as it was at `last`; False where there is no checkpoint yet.
 
+    What a kill left half written is cleared first.
+
     Raises:
         RunError: a file of the checkpoint is missing or damaged.
     """
+    for half in run.path.rglob(".*.part"):
+        with writing(half):
+            half.unlink(missing_ok=True)
     name = run.pointer("last")
     if name is None:
         return False
     state = run.path / "checkpoints" / f"{name}.state"
     tensors, weights = read_tensors(state), read_tensors(state.with_suffix(".safetensors"))
+    position = _read_position(state)
     parts: dict[str, dict[str, Tensor]] = {"optimizer": {}, "carried": {}, "weights": {}, "generator": {}}
     for key, value in tensors.items():
         part, _, rest = key.partition(".")
@@ -99,7 +105,7 @@ def restore_last(run: Run, bench: Bench) -> bool:
         bench.average = weights
     restore_optimizer(bench.optimizer, parts["optimizer"])
     bench.carried = [parts["carried"][str(n)] for n in range(len(parts["carried"]))]
-    bench.position = _read_position(state)
+    bench.position = position
     torch.set_rng_state(parts["generator"]["torch"])
     return True
 
@@ -153,9 +159,14 @@ def read_tensors(path: Path) -> dict[str, Tensor]:
 def _read_position(path: Path) -> Position:
     data = path.read_bytes()
     header = msgspec.json.decode(data[8 : 8 + int.from_bytes(data[:8], "little")])
-    numbers: dict[str, Any] = msgspec.json.decode(header["__metadata__"]["position"])
-    best = numbers.pop("best")
-    return Position(**numbers, best=float("inf") if best is None else best)
+    try:
+        numbers: dict[str, Any] = msgspec.json.decode(header["__metadata__"]["position"])
+        best = numbers.pop("best")
+        return Position(**numbers, best=float("inf") if best is None else best)
+    except (KeyError, TypeError, msgspec.DecodeError) as error:
+        raise RunError(
+            f"{path} is damaged (it names no position). Restore it from a copy, or train again."
+        ) from error
 
 
 def _numbers(position: Position) -> dict[str, Any]:
@@ -165,12 +176,14 @@ def _numbers(position: Position) -> dict[str, Any]:
 
 
 def _write(path: Path, tensors: dict[str, Tensor], numbers: dict[str, str] | None = None) -> None:
-    write_atomic(path, save({key: value.detach().contiguous() for key, value in tensors.items()}, numbers))
+    apart = {k: v.detach().clone(memory_format=torch.contiguous_format) for k, v in tensors.items()}
+    write_atomic(path, save(apart, numbers))  # safetensors takes no two tensors that share memory
 
 
 def _tidy(run: Run) -> None:
-    keep = {run.pointer("best"), run.pointer("last")}
+    best, last = run.pointer("best"), run.pointer("last")
+    keep = {f"{best}.safetensors", f"{last}.safetensors", f"{last}.state"}
     for file in (run.path / "checkpoints").iterdir():
-        if file.name.partition(".")[0] not in keep:
+        if file.name not in keep:
             with writing(file):
                 file.unlink(missing_ok=True)

@@ -77,9 +77,8 @@ class HistoryWriter:
 
     def close(self) -> None:
         """Sync and close."""
-        with writing(self.path):
+        with writing(self.path), self._file:
             os.fsync(self._file.fileno())
-            self._file.close()
 
 
 def _decode(line: bytes) -> dict[str, Any] | None:

@@ -12,7 +12,7 @@ import signal
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, contextmanager, nullcontext
+from contextlib import AbstractContextManager, closing, contextmanager, nullcontext
 from dataclasses import dataclass, field
 from types import FrameType
 from typing import Any, Protocol
@@ -85,18 +85,18 @@ def fit(task: Task, options: Training, budget: Budget, run: Run, display: Displa
     """Train until the budget is used, patience ends, the loss is no number, or Ctrl-C.
 
     Goes on from the run's last checkpoint where there is one. Weights, optimizer and history are in the run
-    folder afterwards; `finished` of the result says why it ended: budget, patience, diverged, interrupted.
+    folder afterwards; `finished` of the result says why it ended: budget, patience, diverged.
 
     Raises:
+        KeyboardInterrupt: Ctrl-C, or a polite kill; the step at hand was finished and saved.
         StorageError: the run folder cannot be written any more; the last checkpoint is whole.
     """
-    trainer = _Trainer(task, options, budget, run, display)
-    with _asked_to_stop() as stop:
-        try:
+    try:
+        trainer = _Trainer(task, options, budget, run, display)
+        with closing(trainer.history), _asked_to_stop() as stop:
             return trainer.train(stop)
-        finally:
-            trainer.history.close()
-            display.close()
+    finally:
+        display.close()
 
 
 class _Trainer:
@@ -106,9 +106,8 @@ class _Trainer:
         average = {k: v.clone() for k, v in model.state_dict().items()} if options.average else {}
         self.bench = Bench(model, build_optimizer(options, model), average, Position(), [])
         self.parameters = [p for p in model.parameters() if p.requires_grad]
-        resumed = restore_last(run, self.bench)
+        self.resumed = restore_last(run, self.bench)
         self.history = HistoryWriter(run.path / "history.jsonl")
-        self.history.add("resume" if resumed else "start", self.bench.position.step)
         self.tally = _Tally()
         self.validation: float | None = None
         self.clock = time.monotonic() - self.bench.position.seconds
@@ -116,6 +115,7 @@ class _Trainer:
 
     def train(self, stop: threading.Event) -> Position:
         position = self.bench.position
+        self.history.add("resume" if self.resumed else "start", position.step)
         if not position.step:
             save_last(self.run, self.bench)
         while not position.finished:
@@ -138,9 +138,13 @@ class _Trainer:
         bench.optimizer.zero_grad(set_to_none=True)
         with self.listener() as passages:
             outcome = self.task.loss(batch, bench.carried)
+            value = float(outcome.loss.detach())
+            if not math.isfinite(value):
+                position.finished = "diverged"
+                return
             (outcome.loss + penalty(options, bench.model, outcome.loss, passages)).backward()  # type: ignore[no-untyped-call]
-        norm, value = gradient_norm(self.parameters), float(outcome.loss.detach())
-        if not (math.isfinite(value) and math.isfinite(float(norm))):
+        norm = gradient_norm(self.parameters)
+        if not math.isfinite(float(norm)):
             position.finished = "diverged"
             return
         if options.clip_norm:
@@ -205,13 +209,16 @@ class _Trainer:
             return True
         progress = self.budget.progress(position.step, position.seconds)
         due = math.floor(progress * self.options.validations + 1e-9)
-        if due > position.validations:
+        looked = due > position.validations
+        if looked:
             position.validations = due
             self.look()
             if self.options.patience and position.stale >= self.options.patience:
                 position.finished = "patience"
-            if progress >= 1:
-                position.finished = "budget"
+        if progress >= 1:
+            position.finished = "budget"
+        if looked:  # after it is known whether this was the end: a kill must not lead past it
+            self.save()
         if stop.is_set() and not position.finished:
             save_last(self.run, self.bench)
             self.display.say(f"Saved at step {position.step}. Go on with: undertow resume {self.run.path}")
@@ -240,7 +247,6 @@ class _Trainer:
             nats_per_char=self.validation,
             best=better,
         )
-        self.save()
         self.tally.since += time.monotonic() - began
 
     @contextmanager

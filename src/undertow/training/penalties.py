@@ -19,6 +19,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from undertow.errors import CellError, SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.recurrent.stack import Passage
 from undertow.training.options import Training
@@ -38,6 +39,11 @@ def penalty(options: Training, model: nn.Module, loss: Tensor, passages: Sequenc
         total = total + options.jacobian_penalty * jacobian(passages)
     if options.identity_penalty or options.spectral_penalty:
         matrices = recurrent_matrices(model)
+        if not matrices:
+            raise SettingError(
+                "--identity-penalty and --spectral-penalty need a square recurrent matrix, and this cell has none. "
+                "Leave them out."
+            )
         total = total + options.identity_penalty * identity(matrices)
         if options.spectral_penalty:
             total = total + options.spectral_penalty * spectral(matrices)
@@ -45,14 +51,18 @@ def penalty(options: Training, model: nn.Module, loss: Tensor, passages: Sequenc
 
 
 def recurrent_matrices(model: nn.Module) -> list[Tensor]:
-    """Every square block [H, H] of every weight that multiplies a state."""
+    """Every square block [H, H] of every weight that multiplies a state.
+
+    Raises:
+        CellError: the cell's `recurrent` names a weight that it does not have.
+    """
     blocks: list[Tensor] = []
     for module in model.modules():
         if isinstance(module, Recurrent):
             for number, cell in enumerate(module.stack.cells):
                 weights = module.weights(number)
                 for name in cell.recurrent:
-                    matrix = getattr(weights, name)
+                    matrix = _named(weights, name, type(cell).__name__)
                     width = matrix.shape[-1]
                     flat = matrix.reshape(-1, width)
                     if flat.shape[0] % width == 0:
@@ -87,11 +97,10 @@ def omega(loss: Tensor, passages: Sequence[Passage]) -> Tensor:
     terms = []
     for passage in passages:
         deltas = torch.autograd.grad(loss, passage.taps, retain_graph=True, materialize_grads=True)
-        flat = tuple(delta.flatten(0, 1) for delta in deltas)
-        back, alive = _pull_back(passage, flat)
-        before = _square(flat)
-        felt = alive & (before > torch.finfo(before.dtype).tiny)
-        ratio = (_square(back)[felt] + torch.finfo(before.dtype).tiny).sqrt() / before[felt].sqrt()
+        directions, felt = _directions([delta.flatten(0, 1) for delta in deltas])
+        back, alive = _pull_back(passage, directions)
+        squares = _square(back)[alive & felt]
+        ratio = (squares + torch.finfo(squares.dtype).tiny).sqrt()
         terms.append((ratio - 1).square().sum() / passage.x.shape[1])
     return torch.stack(terms).sum()
 
@@ -120,6 +129,27 @@ def _shifted(passage: Passage, field: int) -> Tensor:
 def _square(fields: Sequence[Tensor]) -> Tensor:
     """[T·B]: the squared norm of the whole state."""
     return torch.stack([f.flatten(1).square().sum(1) for f in fields]).sum(0)
+
+
+def _directions(fields: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
+    """Each row's whole state at length 1, and which rows had a length, however small: [T·B, ·] a field, and [T·B]."""
+    largest = torch.stack([f.flatten(1).abs().amax(1) for f in fields]).amax(0)
+    felt = largest > 0
+    near_one = _over(fields, torch.where(felt, largest, 1))  # the square of a vanishing gradient would be 0
+    return _over(near_one, torch.where(felt, _square(near_one).sqrt(), 1)), felt
+
+
+def _over(fields: Sequence[Tensor], divisor: Tensor) -> tuple[Tensor, ...]:
+    return tuple(f / divisor.view(-1, *[1] * (f.dim() - 1)) for f in fields)
+
+
+def _named(weights: Any, name: str, cell: str) -> Any:
+    if name not in weights._fields:
+        raise CellError(
+            f"{cell} has no weight {name!r}, which its `recurrent` names. Let `recurrent` name the weights that "
+            f"multiply the state; it has {', '.join(weights._fields)}."
+        )
+    return getattr(weights, name)
 
 
 def _mean(values: Tensor, alive: Tensor) -> Tensor:

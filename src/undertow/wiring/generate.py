@@ -45,10 +45,12 @@ class Sampling:
 
 
 def draw(scores: Tensor, how: Sampling, generator: torch.Generator) -> Tensor:
-    """One token [B] from scores [B, V]."""
+    """One token [B] from scores [B, V]; one whose score is no number is drawn only where none has a number."""
     if how.temperature == 0:
         return scores.argmax(dim=-1)
-    scores = scores.double() - scores.amax(dim=-1, keepdim=True)  # so that no temperature divides to +∞
+    scores = torch.nan_to_num(scores.double(), nan=-torch.inf, neginf=-torch.inf)
+    highest = scores.amax(dim=-1, keepdim=True)
+    scores = torch.where(highest == -torch.inf, 0, scores - highest)  # at most 0: no temperature divides it to +∞
     shares = torch.softmax(narrowed(scores / how.temperature, how), dim=-1)
     return torch.multinomial(shares, 1, generator=generator).squeeze(-1)
 
