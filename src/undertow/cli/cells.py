@@ -3,17 +3,16 @@
 from __future__ import annotations
 
 import inspect
-import sys
 from dataclasses import dataclass
 from typing import Any
-
-import torch
 
 from undertow.cells import catalog
 from undertow.cells.cell import Cell
 from undertow.cli.arguments import parse
-from undertow.cli.output import print_json
+from undertow.cli.output import Tables, print_json
+from undertow.errors import SettingError
 from undertow.report.table import print_table
+from undertow.tasks.network import LARGEST, weights_of
 
 
 @dataclass(frozen=True)
@@ -31,6 +30,11 @@ class Arguments:
 def run(words: list[str]) -> int:
     """List the cells."""
     given = parse(Arguments, words, "cells", "The recurrent cells there are.")
+    for name in ("input_size", "hidden"):
+        if not 1 <= getattr(given, name) <= LARGEST:
+            raise SettingError(
+                f"--{name.replace('_', '-')} must lie from 1 to {LARGEST:,}, got {getattr(given, name)}."
+            )
     rows = [_row(name, kind, given) for name, kind in catalog.built_in().items()]
     if given.json:
         print_json(rows)
@@ -40,14 +44,13 @@ def run(words: list[str]) -> int:
         row["parameters"] = f"{row['parameters']:,}"
         row["settings"] = ", ".join(f"{k}={v}" for k, v in row["settings"].items())
     title = f"Cells, parameters at {given.input_size} features and {given.hidden} units"
-    print_table(rows, ["cell", "summary", "states", "weights", "parameters", "settings"], title, sys.stdout)
+    print_table(rows, ["cell", "summary", "states", "weights", "parameters", "settings"], title, Tables())
     return 0
 
 
 def _row(name: str, kind: type[Cell], given: Arguments) -> dict[str, Any]:
     cell = kind(given.input_size, given.hidden)
-    with torch.random.fork_rng(devices=[]):
-        weights = cell.init()
+    weights = weights_of(cell)
     return {
         "cell": name,
         "summary": (inspect.getdoc(kind) or "").partition("\n")[0],

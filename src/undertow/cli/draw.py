@@ -7,7 +7,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
-import torch
 import tyro
 
 from undertow.cells import catalog
@@ -17,6 +16,7 @@ from undertow.errors import SettingError
 from undertow.report.save import figure_png, figure_svg
 from undertow.report.unrolled import Unrolled, draw_unrolled
 from undertow.report.unrolled_text import text_unrolled
+from undertow.tasks.network import LARGEST, weights_of
 from undertow.training.storage import write_atomic
 
 
@@ -59,10 +59,12 @@ def run(words: list[str]) -> int:
 def unrolled_record(given: Arguments) -> Unrolled:
     """The record that the drawing needs."""
     kind = catalog.find(given.cell)
+    for name in ("steps", "layers", "input_size", "hidden"):
+        if not 1 <= getattr(given, name) <= LARGEST:
+            raise SettingError(
+                f"--{name.replace('_', '-')} must lie from 1 to {LARGEST:,}, got {getattr(given, name)}."
+            )
     cell = kind(given.input_size, given.hidden, **catalog.parse_settings(kind, given.cell_options))
-    for name in ("steps", "layers"):
-        if not 1 <= getattr(given, name) <= 1_000_000_000:
-            raise SettingError(f"--{name} must be at least 1, got {getattr(given, name)}.")
     above = replace(cell, input_size=output_size(cell) * (2 if given.bidirectional else 1))
     return Unrolled(
         given.cell.rpartition(":")[2],
@@ -76,6 +78,5 @@ def unrolled_record(given: Arguments) -> Unrolled:
 
 
 def _shapes(cell: Cell) -> tuple[tuple[str, tuple[int, ...]], ...]:
-    with torch.random.fork_rng(devices=[]):
-        weights = cell.init()
+    weights = weights_of(cell)
     return tuple((name, tuple(tensor.shape)) for name, tensor in zip(weights._fields, weights, strict=True))

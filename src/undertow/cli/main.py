@@ -6,6 +6,7 @@ Exit status: 0 done; 1 done, and the answer is no; 2 the input or the command is
 from __future__ import annotations
 
 import difflib
+import io
 import os
 import sys
 from importlib import import_module
@@ -39,16 +40,45 @@ Start here:
 def main(arguments: list[str] | None = None) -> int:
     """Run one command; returns its exit status."""
     words = sys.argv[1:] if arguments is None else arguments
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")  # what a terminal cannot show is spelled
+    try:
+        status = _guarded(words)
+        sys.stdout.flush()
+        return status
+    except BrokenPipeError:  # the reader, head say, has had enough: not a fault
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+
+
+def _guarded(words: list[str]) -> int:
+    try:
+        return _run(words)
+    except UndertowError as error:
+        return _refuse(str(error), error.exit_code)
+    except SystemExit as leaving:  # after --help, or a wrong option
+        return leaving.code if isinstance(leaving.code, int) else 0
+    except KeyboardInterrupt:
+        return _refuse("Stopped.", 130)
+    except BrokenPipeError:
+        raise
+    except OSError as error:
+        return _refuse(f"{error.filename or 'The system'}: {error.strerror or error}.", 2)
+    except (MemoryError, RuntimeError) as error:
+        if isinstance(error, RuntimeError) and "can't allocate memory" not in str(error):
+            raise
+        return _refuse("Out of memory. Take a smaller --batch, --hidden or --layers.", 2)
+
+
+def _run(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(HELP.format(verbs="\n".join(f"  {verb:<9} {text}" for verb, text in VERBS.items())), end="")
         return 0
-    if words[0] in ("--version", "-V"):
+    verb, rest = words[0], words[1:]
+    if verb in ("--version", "-V"):
         print(f"undertow {__version__}")
         return 0
-    return _guarded(words[0], words[1:])
-
-
-def _guarded(verb: str, rest: list[str]) -> int:
     if verb not in VERBS:
         close = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
@@ -56,19 +86,8 @@ def _guarded(verb: str, rest: list[str]) -> int:
     # Threads that spin while they wait make a training step 100 times slower beside one busy process, and no faster
     # on a quiet machine. OpenMP reads this once, when torch is loaded.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    try:
-        status: int = import_module(f"undertow.cli.{verb}").run(rest)
-        sys.stdout.flush()
-        return status
-    except UndertowError as error:
-        return _refuse(str(error), error.exit_code)
-    except KeyboardInterrupt:
-        return _refuse("Stopped.", 130)
-    except MemoryError:
-        return _refuse("Out of memory. Take a smaller --batch, --hidden or --layers.", 2)
-    except BrokenPipeError:  # the reader, head say, has had enough: not a fault
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        return 0
+    status: int = import_module(f"undertow.cli.{verb}").run(rest)
+    return status
 
 
 def _refuse(sentence: str, status: int) -> int:

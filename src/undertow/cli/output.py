@@ -1,4 +1,4 @@
-"""Results on stdout: a table for people, or one JSON document for programs."""
+"""Results on stdout: tables for people, or one JSON document for programs."""
 
 from __future__ import annotations
 
@@ -6,6 +6,15 @@ import sys
 from typing import Any
 
 import msgspec
+from rich.console import Console
+
+
+class Tables(Console):
+    """Where tables go. That the reader has had enough is told to `main`; rich alone would leave with 1."""
+
+    def on_broken_pipe(self) -> None:
+        """Hand it on."""
+        raise BrokenPipeError
 
 
 def print_json(value: Any) -> None:

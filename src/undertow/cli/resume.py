@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -29,7 +30,8 @@ class Arguments:
 def run(words: list[str]) -> int:
     """Resume and print the score."""
     given = parse(Arguments, words, "resume", "Go on where a run was stopped, as if it had not been.")
-    trained = resume(given.run, display_for(given.quiet))
+    with closing(display_for(given.quiet)) as display:
+        trained = resume(given.run, display)
     if given.json:
         print_json(trained.score)
     else:

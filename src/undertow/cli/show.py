@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
+from undertow.cli.output import Tables
+from undertow.report import words
 from undertow.report.table import print_table
 
 
@@ -14,11 +15,11 @@ def show_score(score: dict[str, Any]) -> None:
     for part in ("test", "validation"):
         record = score.get(part)
         if record:
-            rows.append({"on": part, "nats a character": f"{record['nats_per_char']:.4f}", "of": _of(record)})
+            rows.append({"on": part, "nats a character": _nats(record), "of": _of(record)})
     for name, record in (score.get("baselines") or {}).items():
-        rows.append({"on": f"({name} table)", "nats a character": f"{record['nats_per_char']:.4f}", "of": ""})
+        rows.append({"on": f"({name} table)", "nats a character": _nats(record), "of": ""})
     if rows:
-        print_table(rows, ["on", "nats a character", "of"], "How good", sys.stdout)
+        print_table(rows, ["on", "nats a character", "of"], "How good", Tables())
     samples = score.get("samples") or {}
     if "new_share" in samples:
         test = score.get("test") or {}
@@ -34,7 +35,7 @@ def show_score(score: dict[str, Any]) -> None:
             + [{"share": "edits to the nearest", "samples": _number(samples), "test part": _number(test)}],
             ["share", "samples", "test part"],
             f"{samples['count']:,} samples",
-            sys.stdout,
+            Tables(),
         )
     if "known_word_share" in samples:
         known, real = samples["known_word_share"], samples["known_word_share_validation"]
@@ -54,7 +55,7 @@ def show_inspection(record: dict[str, Any]) -> None:
             if isinstance(value, dict)
             else [{"what": key, "is": _plain(value)}]
         )
-    print_table(rows, ["what", "is"], "What was understood", sys.stdout)
+    print_table(rows, ["what", "is"], "What was understood", Tables())
 
 
 def _plain(value: Any) -> str:
@@ -82,6 +83,11 @@ def _bars(bins: list[dict[str, Any]]) -> str:
         f"{end:>{width}} {'█' * round(24 * b['count'] / most)} {b['count']:,}"
         for end, b in zip(ends, bins, strict=True)
     )
+
+
+def _nats(record: dict[str, Any]) -> str:
+    value = record["nats_per_char"]
+    return f"{value:.4f}" if words.is_number(value) else "no number"
 
 
 def _of(record: dict[str, Any]) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, make_dataclass
 from typing import Annotated, Any
 
@@ -40,7 +41,8 @@ def run(words: list[str]) -> int:
     both = make_dataclass("Arguments", [], bases=(recipe.Options, Common), frozen=True)
     given: Any = parse(both, words[1:], f"train {recipe.name}", RECIPES[recipe.name])
     options = recipe.Options(**{name: getattr(given, name) for name in recipe.Options.__dataclass_fields__})
-    trained = begin(recipe.name, options, Place(given.out, given.source), display_for(given.quiet))
+    with closing(display_for(given.quiet)) as display:
+        trained = begin(recipe.name, options, Place(given.out, given.source), display)
     if given.json:
         print_json(trained.score)
     else:

@@ -17,6 +17,7 @@ from undertow.shapes import check_share, check_size
 from undertow.training.run import memory_bytes
 from undertow.wiring.next_token import NextToken
 
+LARGEST = 100_000_000  # size that is looked at at all; its square can still be counted
 BYTES_A_PARAMETER = 20  # weights, gradient, Adam's two moments, one copy of the best
 
 
@@ -90,28 +91,35 @@ def check_fits(options: Network, tokens: int) -> None:
 def count_parameters(options: Network, tokens: int) -> int:
     """How many numbers are trained? Layers beyond the second repeat the second; nothing large is allocated.
 
-    Of a cell whose start looks at the numbers it draws, and so cannot be counted without drawing them, no more than
-    one matrix [H, H] a layer is counted where even that does not fit.
+    Of sizes that nothing can hold, one matrix [H, H] a layer and the embedding are counted.
     """
     cell = cell_of(options)
-    least = options.layers * options.hidden**2
-    with torch.random.fork_rng(devices=[]):
-        try:
-            with torch.device("meta"):
-                first, above, width = _counted(cell)
-        except (RuntimeError, TypeError, ValueError, OverflowError):
-            if not _fits(least):
-                return least
-            first, above, width = _counted(cell)
+    if max(options.hidden, options.embedding) > LARGEST:
+        return options.layers * options.hidden**2 + tokens * options.embedding
+    width = output_size(cell)
+    first, above = _count(cell), _count(_resized(cell, width))
     outer = tokens * options.embedding + tokens * (width + 1)
     return first + (options.layers - 1) * above + outer
 
 
-def _counted(cell: Cell) -> tuple[int, int, int]:
-    """Parameters of the first layer, of one above it, and features of the output."""
-    width = output_size(cell)
-    first, above = (sum(w.numel() for w in kind.init()) for kind in (cell, _resized(cell, width)))
-    return first, above, width
+def _count(cell: Cell) -> int:
+    """Of one layer; where its weights must be drawn to be counted and cannot fit, of one matrix [H, H]."""
+    least = cell.hidden_size**2
+    total: int = sum(w.numel() for w in weights_of(cell, least)) or least
+    return total
+
+
+def weights_of(cell: Cell, least: int = 0) -> Any:
+    """Fresh weights to look at the sizes of, without memory.
+
+    A cell whose start looks at its numbers has to draw them; where `least` numbers do not fit, it gives none.
+    """
+    with torch.random.fork_rng(devices=[]):
+        try:
+            with torch.device("meta"):
+                return cell.init()
+        except (RuntimeError, TypeError, ValueError):
+            return cell.init() if _fits(least) else ()
 
 
 def _fits(parameters: int) -> bool:
@@ -122,8 +130,7 @@ def _fits(parameters: int) -> bool:
 def describe_cell(options: Network) -> dict[str, Any]:
     """The cell for config.json: name, states, weights and shapes; a user's file by its hash."""
     cell = cell_of(options)
-    with torch.random.fork_rng(devices=[]):
-        weights, upper = cell.init(), _resized(cell, output_size(cell)).init()
+    weights, upper = weights_of(cell), weights_of(_resized(cell, output_size(cell)))
     summary = (type(cell).__doc__ or "").strip().partition("\n")[0]
     return {
         "name": name_of(cell),

@@ -71,6 +71,7 @@ def train(
 
 def begin(recipe: str, options: Any, place: Place, display: Display) -> Trained:
     """Read the data, make the run folder, train."""
+    options.check()
     torch.manual_seed(options.seed)
     job = find(recipe).prepare(options)
     if place.source:

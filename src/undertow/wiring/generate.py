@@ -50,7 +50,7 @@ def draw(scores: Tensor, how: Sampling, generator: torch.Generator) -> Tensor:
         return scores.argmax(dim=-1)
     scores = torch.nan_to_num(scores.double(), nan=-torch.inf, neginf=-torch.inf)
     highest = scores.amax(dim=-1, keepdim=True)
-    scores = torch.where(highest == -torch.inf, 0, scores - highest)  # at most 0: no temperature divides it to +∞
+    scores = torch.where(highest == -torch.inf, 0, scores - highest)  # no temperature divides it to +∞
     shares = torch.softmax(narrowed(scores / how.temperature, how), dim=-1)
     return torch.multinomial(shares, 1, generator=generator).squeeze(-1)
 
