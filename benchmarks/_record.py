@@ -27,7 +27,9 @@ def data_file(name: str) -> Path:
 def keep(question: str, rows: list[dict[str, Any]], **more: Any) -> None:
     """Write benchmarks/results/NAME.json: question, command, machine, versions, commit, rows."""
     name = Path(sys.argv[0]).stem
-    commit = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    commit = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
+    )
     document = {
         "question": question,
         "command": f"scripts/bench {shlex.join([name, *sys.argv[1:]])}",

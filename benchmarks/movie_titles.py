@@ -62,7 +62,12 @@ def cut(folder: Path) -> dict[str, Path]:
     """train, validation, test and others, one title a line."""
     path, column = resolve("movies")
     titles = sorted(read_strings(path, column=column).values, key=unit_hash)
-    parts = {"train": titles[:250], "validation": titles[250:300], "test": titles[300:2300], "others": titles[2300:]}
+    parts = {
+        "train": titles[:250],
+        "validation": titles[250:300],
+        "test": titles[300:2300],
+        "others": titles[2300:],
+    }
     files = {}
     for name, part in parts.items():
         files[name] = folder / f"{name}.txt"
@@ -70,9 +75,15 @@ def cut(folder: Path) -> dict[str, Path]:
     return files
 
 
-def train(files: dict[str, Path], name: str, changes: dict[str, Any], seed: int, given: Any) -> dict[str, Any]:
+def train(
+    files: dict[str, Path], name: str, changes: dict[str, Any], seed: int, given: Any
+) -> dict[str, Any]:
     settings = {**PLAIN, **changes}
-    source = pretrain(files, settings, seed, given.pretraining_steps) if settings.pop("pretrained", False) else None
+    source = (
+        pretrain(files, settings, seed, given.pretraining_steps)
+        if settings.pop("pretrained", False)
+        else None
+    )
     run = ut.train(
         "names",
         data=files["train"],
@@ -93,7 +104,9 @@ def pretrain(files: dict[str, Path], settings: dict[str, Any], seed: int, steps:
     """The same network on the titles that are in none of the three parts; made once a seed."""
     out = files["train"].parent / f"others-{seed}"
     if not out.exists():
-        own = {k: v for k, v in settings.items() if k not in ("pretrained", "dropout", "batch", "learning_rate")}
+        own = {
+            k: v for k, v in settings.items() if k not in ("pretrained", "dropout", "batch", "learning_rate")
+        }
         ut.train("names", data=files["others"], out=out, steps=steps, seed=seed, dropout=0.1, batch=64, **own)
     return out
 

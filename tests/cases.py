@@ -198,6 +198,11 @@ CELLS = [
     Case("gru", cells.GRU(I, H, keep_bias=1.0)),
     Case("reset_before_gru", cells.ResetBeforeGRU(I, H)),
     Case("residual_rnn", cells.ResidualRNN(I, H)),
+    Case("minimal_gated_unit", cells.MinimalGatedUnit(I, H)),
+    Case("ind_rnn", cells.IndRNN(I, H)),
+    Case("min_gru", cells.MinGRU(I, H)),
+    Case("min_lstm", cells.MinLSTM(I, H)),
+    Case("layer_norm_lstm", cells.LayerNormLSTM(I, H)),
     Case("highway_depth_1", cells.RecurrentHighway(I, H, depth=1)),
     Case("highway_depth_3", cells.RecurrentHighway(I, H, depth=3)),
 ]
@@ -210,7 +215,7 @@ USER_CELLS = [
 
 
 def normal(*shape: int) -> Tensor:
-    return torch.randn(*shape, dtype=torch.float64)
+    return torch.randn(shape, dtype=torch.float64)
 
 
 def randomised(module: Any, scale: float = 0.5) -> Any:

@@ -21,7 +21,9 @@ def own_cell(tmp_path):
 
 
 def test_the_cell_of_the_readme_trains_and_samples(own_cell, tmp_path):
-    run = ut.train("names", data="elements", cell=own_cell, hidden=16, layers=1, steps=20, out=tmp_path / "run")
+    run = ut.train(
+        "names", data="elements", cell=own_cell, hidden=16, layers=1, steps=20, out=tmp_path / "run"
+    )
     assert len(ut.load(run.path).sample(5)) == 5
 
 

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from undertow.cells import init as init
     from undertow.cells.cell import Cell as Cell
     from undertow.errors import UndertowError as UndertowError
+    from undertow.recurrent.compile import compile as compile
     from undertow.recurrent.recurrent import Recurrent as Recurrent
     from undertow.recurrent.torch_like import GRU as GRU
     from undertow.recurrent.torch_like import LSTM as LSTM
@@ -30,6 +31,7 @@ _HOMES = {
     "RNN": "undertow.recurrent.torch_like",
     "Recurrent": "undertow.recurrent.recurrent",
     "UndertowError": "undertow.errors",
+    "compile": "undertow.recurrent.compile",
     "load": "undertow.tasks.trained",
     "resume": "undertow.tasks.start",
     "train": "undertow.tasks.start",
@@ -44,6 +46,7 @@ __all__ = [
     "Recurrent",
     "UndertowError",
     "cells",
+    "compile",
     "init",
     "load",
     "resume",

@@ -21,7 +21,10 @@ def check_sequence(x: Tensor, features: int, where: str) -> None:
         ShapeError: says what was got and what to do.
     """
     if not hasattr(x, "is_floating_point"):
-        raise ShapeError(f"{where}: x must be a tensor [T, B, I], got {type(x).__name__}. Make it one with torch.as_tensor.")
+        kind = type(x).__name__
+        raise ShapeError(
+            f"{where}: x must be a tensor [T, B, I], got {kind}. Make it one with torch.as_tensor."
+        )
     shape = tuple(x.shape)
     if x.dim() != 3:
         hint = " Add a batch axis with x.unsqueeze(1)." if x.dim() == 2 else ""

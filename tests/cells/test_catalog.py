@@ -89,7 +89,7 @@ def test_a_name_like_no_other_suggests_none():
     with pytest.raises(SettingError) as told:
         catalog.find("quux")
     assert "Did you mean" not in str(told.value)
-    assert "coupled_lstm, gru, lstm, " in str(told.value)
+    assert "coupled_lstm, gru, ind_rnn, " in str(told.value)
 
 
 def test_a_users_cell_is_found_in_its_file_and_runs(file):

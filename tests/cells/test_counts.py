@@ -19,6 +19,11 @@ COUNTS = {
     "projected_lstm": (cells.ProjectedLSTM(I, H, projection=P), 4 * H * (P + I + 1) + P * H),
     "gru": (cells.GRU(I, H), 3 * H * (H + I + 1) + H),
     "reset_before_gru": (cells.ResetBeforeGRU(I, H), 3 * H * (H + I + 1)),
+    "minimal_gated_unit": (cells.MinimalGatedUnit(I, H), 2 * H * (H + I + 1)),
+    "ind_rnn": (cells.IndRNN(I, H), H * (I + 2)),
+    "min_gru": (cells.MinGRU(I, H), 2 * H * (I + 1)),
+    "min_lstm": (cells.MinLSTM(I, H), 3 * H * (I + 1)),
+    "layer_norm_lstm": (cells.LayerNormLSTM(I, H), 4 * H * (H + I + 1) + 8 * H + 2 * H),
     "recurrent_highway": (cells.RecurrentHighway(I, H, depth=DEPTH), 2 * H * (I + DEPTH * (H + 1))),
 }
 

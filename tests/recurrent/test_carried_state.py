@@ -93,7 +93,7 @@ def test_start_state_of_the_second_layer_is_its_own(cell):
 
 @EVERY
 def test_listening_tells_the_gradient_of_every_state_and_changes_nothing(case):
-    layer = case.module(layers=2, bidirectional=True)
+    layer = case.module(layers=2, bidirectional=True, engine="eager")
     x = normal(5, B, I)
     with listening(torch.nn.Sequential(layer)) as passages:
         y, last, states = layer(x, keep_states=True)

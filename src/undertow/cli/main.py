@@ -23,6 +23,8 @@ VERBS = {
     "inspect": "what is understood of a file, before training on it",
     "cells": "the recurrent cells there are, with sizes",
     "draw": "draw a network unrolled in time",
+    "bench": "is it fast here, against torch, the eager loop, torch.compile, JAX",
+    "plan": "what the compiler makes of a cell: graph, plan, generated source",
 }
 
 HELP = """usage: undertow VERB ...      (undertow VERB --help tells more)

@@ -15,9 +15,10 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from undertow.cells.cell import Cell, check_contract, check_parts, output_size
+from undertow.compiler.engine import ENGINES
 from undertow.errors import CellError, SettingError, ShapeError
 from undertow.recurrent.packed import pack_like, unpack
-from undertow.recurrent.stack import ENGINES, Call, Outcome, Passage, Stack, run
+from undertow.recurrent.stack import Call, Outcome, Passage, Stack, run
 from undertow.shapes import check_lengths, check_sequence, check_share, check_size
 
 
@@ -35,7 +36,8 @@ class Recurrent(nn.Module):
         projection: if not 0, each layer's output passes a linear map to P features. The recurrence itself is
             not narrowed; for that use the cell ProjectedLSTM.
         batch_first: x and y are [B, T, ·]. Every other tensor stays as it is.
-        engine: "auto" or "eager".
+        engine: "auto" takes a kernel where the step has one and says once where it has not; "numba" takes a kernel
+            or raises; "eager" is the plain loop over steps.
 
     Raises:
         SettingError: a setting is out of range.
@@ -95,6 +97,16 @@ class Recurrent(nn.Module):
             for layer in range(self.stack.layers):
                 bound = (6 / (wide + self.projection)) ** 0.5
                 self._set(f"projection_l{layer}", torch.empty(self.projection, wide).uniform_(-bound, bound))
+
+    def set_engine(self, engine: str) -> None:
+        """Change which engine walks: auto, numba or eager.
+
+        Raises:
+            SettingError: no such engine.
+        """
+        if engine not in ENGINES:
+            raise SettingError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
+        self.stack = replace(self.stack, engine=engine)
 
     def weights(self, number: int) -> Any:
         """The Weights of one layer and direction, counted layer by layer, forward before backward."""

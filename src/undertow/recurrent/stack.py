@@ -15,9 +15,8 @@ from torch import Tensor
 from torch.nn import functional
 
 from undertow.cells.cell import Cell
+from undertow.compiler.engine import walk
 from undertow.unroll.chain import Course, chain
-
-ENGINES = ("auto", "eager")
 
 
 @dataclass(frozen=True)
@@ -96,7 +95,7 @@ def _walk(stack: Stack, number: int, weights: Any, x: Tensor, call: Call) -> tup
     cell, start = stack.cells[number], call.start[number]
     course = _course(stack, start, x, call, reverse=bool(number % stack.directions))
     if call.passages is None:
-        return chain(cell, x, start, weights, course)
+        return walk(stack.engine, cell, x, start, weights, course)
     taps = tuple(s.new_zeros(x.shape[0], *s.shape).requires_grad_() for s in start)
     course = Course(**{**vars(course), "taps": taps})
     states, final = chain(cell, x, start, weights, course)

@@ -1,0 +1,360 @@
+"""The plan of a kernel: what runs forward, what is kept, what runs backward, and in which loops.
+
+A stage is a matrix product over all rows, or one fused loop over the columns of a row. A value that crosses from one
+stage to another lies in a buffer; within a loop it lies in registers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+from undertow.compiler.graph import Graph, Input, Node, prune, users
+from undertow.compiler.ops import CHEAP, POINTWISE
+from undertow.compiler.read import Joint, Outer, Sum
+from undertow.compiler.simplify import simplify
+
+RECOMPUTE = 20  # floating point operations an element that backward spends rather than reading a kept value
+
+
+@dataclass(frozen=True)
+class Product:
+    """out = a · matrix, for all rows."""
+
+    out: str
+    a: str
+    matrix: str  # an input's name
+    transposed: bool
+    depth: int
+    width: int
+
+
+@dataclass(frozen=True)
+class Loop:
+    """One fused loop over `width` columns of every row."""
+
+    width: int
+    nodes: tuple[Node, ...]
+
+
+Stage = Product | Loop
+
+
+@dataclass(frozen=True)
+class Half:
+    """Forward or backward: its graph, its stages, and which values lie in scratch."""
+
+    graph: Graph
+    stages: tuple[Stage, ...]
+    scratch: tuple[tuple[str, int], ...]  # name and width
+
+
+@dataclass(frozen=True)
+class Plan:
+    """One recurrence, ready to be emitted."""
+
+    forward: Half
+    infer: Half  # forward where nothing is kept
+    backward: Half
+    states: tuple[int, ...]  # widths
+    sequences: tuple[int, ...]  # widths of what is computed from x before the loop
+    saved: tuple[int, ...]  # widths of what forward keeps for backward
+    operands: tuple[int, ...]  # widths of what backward leaves for weight gradients
+    sums: tuple[
+        Outer | Sum, ...
+    ]  # operands by name: s0 old state, u0 sequence, a0 new state, q0 kept, o0 operand
+    accumulated: tuple[int, ...]  # widths of column sums
+    masks: tuple[tuple[int, bool], ...] = ()  # width, and whether it changes in time
+    cotangents: tuple[bool, ...] = ()  # which states' sequences receive a gradient
+
+
+def plan(joint: Joint, masks: tuple[bool, ...], cotangents: tuple[bool, ...]) -> Plan:
+    """Decide what is kept and what is computed anew, and lay out both halves."""
+    widths = joint.graph.table()
+    forward, backward, kept, places = _cut(joint)
+    table = forward.table()
+    states = tuple(widths[f"s{n}"].width for n in range(len(joint.states)))
+    sequences = _widths(joint.graph, "u")
+    operands, sums, accumulated, backward = _sums(joint, backward, places)
+    mask_widths = _widths(joint.graph, "m")
+    return Plan(
+        forward=_half(forward),
+        infer=_half(prune(Graph(forward.inputs, forward.nodes, forward.outputs[: len(states)]))),
+        backward=_half(backward),
+        states=states,
+        sequences=sequences,
+        saved=tuple(table[name].width for name in kept),
+        operands=operands,
+        sums=sums,
+        accumulated=accumulated,
+        masks=tuple(zip(mask_widths, masks, strict=True)),
+        cotangents=cotangents,
+    )
+
+
+def _widths(graph: Graph, letter: str) -> tuple[int, ...]:
+    return tuple(n.width for n in graph.inputs if n.name[0] == letter)
+
+
+def _cut(joint: Joint) -> tuple[Graph, Graph, list[str], dict[str, str]]:
+    """Forward and backward graphs; what is kept; and the backward graph's name for each value of the joint one."""
+    simple = simplify(joint.graph)
+    renamed = dict(zip(joint.graph.outputs, simple.outputs, strict=True))
+    table = simple.table()
+    states = [renamed[name] for name in joint.states]
+    gradients = [renamed[n] for n in (*joint.sequence_gradients, *joint.state_gradients)]
+    summed = [renamed[v] for s in joint.sums for v in ((s.a, s.b) if isinstance(s, Outer) else (s.value,))]
+    tangent = _tangent(simple)
+    cutter = _Cutter(table, states, tangent)
+    wanted = dict.fromkeys([*gradients, *summed])
+    places = {name: cutter.resolve(name) for name in wanted}
+    forward_outputs = (*states, *cutter.kept)
+    forward = _outputs(
+        prune(Graph(_only(simple.inputs, "umsk"), simple.nodes, forward_outputs)), forward_outputs
+    )
+    inputs = (*simple.inputs, *cutter.inputs)
+    outputs = tuple(dict.fromkeys(places[name] for name in wanted))
+    backward = prune(Graph(inputs, tuple(cutter.nodes), outputs))
+    named = {old: places[new] for old, new in renamed.items() if new in places}
+    return forward, backward, cutter.kept, named
+
+
+def _only(inputs: tuple[Node, ...], letters: str) -> tuple[Node, ...]:
+    return tuple(n for n in inputs if n.name[0] in letters)
+
+
+def _tangent(graph: Graph) -> set[str]:
+    """What depends on the gradients that come in."""
+    found = {n.name for n in graph.inputs if n.name[0] == "d"}
+    for node in graph.nodes:
+        if any(i in found for i in node.inputs):
+            found.add(node.name)
+    return found
+
+
+class _Cutter:
+    """Walks back from what backward must give, and decides for each forward value: at hand, computed anew, or kept."""
+
+    def __init__(self, table: dict[str, Node], states: list[str], tangent: set[str]) -> None:
+        self.table, self.tangent = table, tangent
+        self.inputs: list[Node] = []
+        self.nodes: list[Node] = []
+        self.kept: list[str] = []
+        self.done: dict[str, str] = {}
+        for number, name in enumerate(states):
+            self.inputs.append(Node(f"a{number}", "input", width=table[name].width))
+            self.done[name] = f"a{number}"
+
+    def resolve(self, name: str) -> str:
+        if name in self.done:
+            return self.done[name]
+        node = self.table[name]
+        if node.op == "input":
+            return name
+        if name not in self.tangent and self.dear(node):
+            return self.keep(node)
+        inputs = tuple(self.resolve(i) if isinstance(i, str) else i for i in node.inputs)
+        self.nodes.append(replace(node, inputs=inputs))
+        self.done[name] = name
+        return name
+
+    def keep(self, node: Node) -> str:
+        label = f"q{len(self.kept)}"
+        self.kept.append(node.name)
+        self.inputs.append(Node(label, "input", width=node.width))
+        self.done[node.name] = label
+        return label
+
+    def dear(self, node: Node) -> bool:
+        """Is it better kept? Products and sums over a row are; so is what costs more than reading it back."""
+        if node.kind != "rows" or node.truth or node.op in ("cat", "copy"):
+            return False
+        if node.op == "slice":  # only the columns that are asked for are kept
+            return not self.at_hand(node.inputs[0])
+        if node.op not in POINTWISE:
+            return True
+        cost = POINTWISE[node.op].cost
+        return cost > CHEAP and not (cost <= RECOMPUTE and all(self.at_hand(i) for i in node.inputs))
+
+    def at_hand(self, name: Input) -> bool:
+        return not isinstance(name, str) or name in self.done or self.table[name].op == "input"
+
+
+def _sums(
+    joint: Joint, backward: Graph, places: dict[str, str]
+) -> tuple[tuple[int, ...], tuple[Outer | Sum, ...], tuple[int, ...], Graph]:
+    """Name what the weight gradients are made of: an input of backward as it is, else an output."""
+    table = backward.table()
+    sums: list[Outer | Sum] = []
+    outputs: dict[str, str] = {}  # a value that is left as a sequence -> its label
+    columns: dict[str, str] = {}
+    for number, name in enumerate(joint.sequence_gradients):
+        outputs.setdefault(places[name], f"g{number}")
+    extra: list[str] = []
+
+    def label(value: str) -> str:
+        if table[value].op == "input" and value[0] in "suaq":
+            return value
+        if value not in outputs:
+            outputs[value] = f"o{len(extra)}"
+            extra.append(value)
+        return outputs[value]
+
+    for item in joint.sums:
+        if isinstance(item, Outer):
+            sums.append(Outer(label(places[item.a]), label(places[item.b])))
+        else:
+            value = places[item.value]
+            columns.setdefault(value, f"c{len(columns)}")
+            sums.append(Sum(columns[value], item.shape))
+    gradients = [places[n] for n in (*joint.sequence_gradients, *joint.state_gradients)]
+    graph = _outputs(
+        backward, (*gradients, *extra, *columns), summed=set(columns) - set(gradients) - set(extra)
+    )
+    return (
+        tuple(table[v].width for v in extra),
+        tuple(sums),
+        tuple(table[v].width for v in columns),
+        graph,
+    )
+
+
+def _outputs(graph: Graph, values: tuple[str, ...], summed: set[str] = frozenset()) -> Graph:  # type: ignore[assignment]
+    """Let every output be a node of its own, in this order; a copy where one value goes to two places.
+
+    What is summed over rows as it is made can not be read back, so it is a copy too.
+    """
+    nodes = list(graph.nodes)
+    table = graph.table()
+    taken: set[str] = set()
+    final: list[str] = []
+    for value in values:
+        if value in taken or value in summed or _no_node(table[value]):
+            copy = Node(f"c_{len(nodes)}", "copy", (value,), table[value].width)
+            nodes.append(copy)
+            final.append(copy.name)
+        else:
+            taken.add(value)
+            final.append(value)
+    return Graph(graph.inputs, tuple(nodes), tuple(final))
+
+
+def _no_node(node: Node) -> bool:
+    return node.op in ("input", "slice") or node.kind != "rows"
+
+
+# ---- stages
+
+
+def _half(graph: Graph) -> Half:
+    levels = _levels(graph)
+    stages = _stages(graph, levels)
+    return Half(graph, stages, _scratch(graph, stages))
+
+
+def _levels(graph: Graph) -> dict[str, int]:
+    """How many stages lie before each value; pointwise work is then moved down to where it is read."""
+    table = graph.table()
+    level = {n.name: 0 for n in graph.inputs}
+    for node in graph.nodes:
+        level[node.name] = max(
+            (_step(table, level, node, i) for i in node.inputs if isinstance(i, str)), default=0
+        )
+    readers = users(graph)
+    outputs = set(graph.outputs)
+    for node in reversed(graph.nodes):
+        own = readers[node.name]
+        if (
+            node.op in POINTWISE
+            and own
+            and node.name not in outputs
+            and all(_same_loop(node, r) for r in own)
+        ):
+            level[node.name] = max(level[node.name], min(level[r.name] for r in own))
+    return level
+
+
+def _same_loop(source: Node, reader: Node) -> bool:
+    return reader.op in (*POINTWISE, "rowsum", "rowmax") and _loop_width(reader, source) == source.width
+
+
+def _loop_width(node: Node, source: Node | None = None) -> int:
+    """Columns of the loop a node belongs to: a row's sum belongs to the loop over what it sums."""
+    if node.op in ("rowsum", "rowmax"):
+        return source.width if source is not None else node.at
+    return node.width
+
+
+def _step(table: dict[str, Node], level: dict[str, int], node: Node, name: str) -> int:
+    source = table[name]
+    if source.op in ("input", "transpose"):
+        return 0
+    crosses = (
+        source.op in ("mm", "rowsum", "rowmax", "cat")
+        or node.op in ("mm", "slice", "cat")
+        or (source.op in POINTWISE and source.width != _loop_width(node, source))
+    )
+    if source.op == "slice":
+        return level[name]
+    if node.op == "cat":
+        return level[name]
+    return level[name] + (1 if crosses else 0)
+
+
+def _stages(graph: Graph, level: dict[str, int]) -> tuple[Stage, ...]:
+    table = graph.table()
+    stages: list[tuple[int, int, Stage]] = []
+    loops: dict[tuple[int, int], list[Node]] = {}
+    for node in graph.nodes:
+        if node.op == "mm":
+            matrix = table[str(node.inputs[1])]
+            transposed = matrix.op == "transpose"
+            source = str(matrix.inputs[0]) if transposed else matrix.name
+            product = Product(node.name, str(node.inputs[0]), source, transposed, matrix.depth, node.width)
+            stages.append((level[node.name], 0, product))
+        elif node.op in POINTWISE:
+            loops.setdefault((level[node.name], node.width), []).append(node)
+        elif node.op in ("rowsum", "rowmax"):
+            loops.setdefault((level[node.name], table[str(node.inputs[0])].width), []).append(node)
+        elif node.op == "cat":
+            place = 0
+            for part in node.inputs:
+                width = table[part].width if isinstance(part, str) else 1
+                put = Node(f"{node.name}@{place}", "put", (part, node.name), width, at=place)
+                at = level[node.name] if not isinstance(part, str) else max(level[node.name], level[part])
+                loops.setdefault((at, width), []).append(put)
+                place += width
+    stages += [(at, 1, Loop(width, tuple(nodes))) for (at, width), nodes in loops.items()]
+    return tuple(stage for _, _, stage in sorted(stages, key=lambda s: s[:2]))
+
+
+def _scratch(graph: Graph, stages: tuple[Stage, ...]) -> tuple[tuple[str, int], ...]:
+    """Values read in another stage than their own, or by a product or a slice, and not an output."""
+    table, home = graph.table(), {}
+    for number, stage in enumerate(stages):
+        for node in stage.nodes if isinstance(stage, Loop) else ():
+            home[node.name] = number
+    needed: dict[str, int] = {}
+    outputs = set(graph.outputs)
+
+    def need(name: object, number: int, always: bool) -> None:
+        if not isinstance(name, str):
+            return
+        node = table[name]
+        if node.op == "slice":
+            need(node.inputs[0], number, True)
+        elif (
+            node.op not in ("input", "transpose")
+            and name not in outputs
+            and (always or home.get(name) != number)
+        ):
+            needed[name] = node.width
+
+    for number, stage in enumerate(stages):
+        if isinstance(stage, Product):
+            need(stage.a, number, True)
+            need(stage.out, number, True)
+        else:
+            for node in stage.nodes:
+                for name in node.inputs:
+                    need(name, number, node.op == "put" and name == node.inputs[1])
+    return tuple(needed.items())

@@ -1,0 +1,237 @@
+"""Matrix products on packed weights: a tile of C is held in registers over the whole of K.
+
+    C[M, N] (+)= A[M, K] · B[K, N]
+
+B is packed once into panels of `WIDTH` columns, [N / WIDTH][K][WIDTH], the last one padded with zeros. A is read
+through two strides, so a transposed A needs no copy. Compiled once a machine and cached on disk by Numba.
+With AVX-512 a tile is 8 rows x 3 registers (24 accumulators of 32); else 6 rows x 16 numbers.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import llvmlite.binding
+from numba import config, njit, types
+from numba.extending import intrinsic
+
+from undertow.compiler.vector import (
+    INT64,
+    Vec,
+    at,
+    broadcast,
+    call_intrinsic,
+    constant,
+    first_lanes,
+    llvm_type,
+    masked_load,
+    masked_store,
+    suffix,
+)
+
+
+def has_avx512() -> bool:
+    """Does Numba compile for 512-bit registers here?"""
+    features = config.CPU_FEATURES
+    if features is None:
+        if config.CPU_NAME and config.CPU_NAME not in ("host", llvmlite.binding.get_host_cpu_name()):
+            return any(
+                name in config.CPU_NAME for name in ("avx512", "icelake", "sapphire", "znver4", "znver5")
+            )
+        features = llvmlite.binding.get_host_cpu_features().flatten()
+    return "+avx512f" in features
+
+
+REGISTERS = 3 if has_avx512() else 1  # Vecs across a panel
+ROWS = (8, 4, 2, 1) if has_avx512() else (6, 4, 2, 1)
+
+
+def panel_width(bits: int) -> int:
+    """Columns of a panel for float32 (32) or float64 (64)."""
+    return REGISTERS * 512 // bits
+
+
+def _tile(rows: int, registers: int) -> Any:
+    """One tile: `rows` x `registers` Vecs of C; the last Vec has `last` columns."""
+    unroll = max(1, 8 // (rows * registers))  # enough independent sums to hide the latency of one
+
+    @intrinsic
+    def tile(
+        typing: Any, a: Any, row: Any, step: Any, b: Any, width: Any,
+        c: Any, pitch: Any, depth: Any, last: Any, add: Any,
+    ) -> Any:  # fmt: skip
+        kind = Vec(a.dtype)
+        integer = types.intp
+
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            _Tile(builder, kind, rows, registers, unroll).emit(*arguments)
+            return context.get_dummy_value()
+
+        signature = types.void(a, integer, integer, b, integer, c, integer, integer, integer, integer)
+        return signature, generate
+
+    return tile
+
+
+class _Tile:
+    """Emits the LLVM of one tile."""
+
+    def __init__(self, builder: Any, kind: Vec, rows: int, registers: int, unroll: int) -> None:
+        self.b, self.kind, self.rows, self.registers, self.unroll = builder, kind, rows, registers, unroll
+
+    def emit(
+        self, a: Any, row: Any, step: Any, b: Any, width: Any, c: Any, pitch: Any, depth: Any, last: Any, add: Any,
+    ) -> None:  # fmt: skip
+        builder, unroll = self.b, self.unroll
+        starts = [builder.gep(a, [builder.mul(INT64(r), row)]) for r in range(self.rows)]
+        zero = [constant(self.kind, 0.0)] * (self.rows * self.registers)
+        whole = builder.sdiv(depth, INT64(unroll))
+        sums = self.loop(INT64(0), whole, [zero] * unroll, starts, step, b, width, unroll)
+        joined = [self.join(list(column)) for column in zip(*sums, strict=True)]
+        if unroll > 1:
+            joined = self.loop(builder.mul(whole, INT64(unroll)), depth, [joined], starts, step, b, width, 1)[
+                0
+            ]
+        self.finish(joined, c, pitch, last, add)
+
+    def loop(
+        self, begin: Any, end: Any, sums: Any, starts: Any, step: Any, b: Any, width: Any, unroll: int
+    ) -> Any:
+        """sums[u] += A[:, k·unroll + u] ⊗ B[k·unroll + u, :] for k from begin to end; zero turns are allowed."""
+        builder = self.b
+        entry = builder.block
+        head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+        builder.branch(head)
+        builder.position_at_end(head)
+        k = builder.phi(INT64)
+        k.add_incoming(begin, entry)
+        held = []
+        for group in sums:
+            held.append([builder.phi(llvm_type(self.kind)) for _ in group])
+            for phi, value in zip(held[-1], group, strict=True):
+                phi.add_incoming(value, entry)
+        builder.cbranch(builder.icmp_signed("<", k, end), body, done)
+        builder.position_at_end(body)
+        new = []
+        for u in range(unroll):
+            place = builder.add(builder.mul(k, INT64(unroll)), INT64(u))
+            line = builder.gep(b, [builder.mul(place, width)])
+            new.append(self.turn(held[u], starts, builder.mul(place, step), line))
+        k.add_incoming(builder.add(k, INT64(1)), builder.block)
+        for phis, values in zip(held, new, strict=True):
+            for phi, value in zip(phis, values, strict=True):
+                phi.add_incoming(value, builder.block)
+        builder.branch(head)
+        builder.position_at_end(done)
+        return held
+
+    def turn(self, sums: Any, starts: Any, offset: Any, b: Any) -> Any:
+        builder, kind = self.b, self.kind
+        size = kind.scalar.bitwidth // 8
+        columns = []
+        for register in range(self.registers):
+            place = builder.gep(b, [INT64(register * kind.lanes)])
+            columns.append(builder.load(builder.bitcast(place, llvm_type(kind).as_pointer()), align=size))
+        new = []
+        for r in range(self.rows):
+            wide = broadcast(builder, kind, builder.load(builder.gep(starts[r], [offset])))
+            for register, column in enumerate(columns):
+                inputs = [wide, column, sums[r * self.registers + register]]
+                new.append(call_intrinsic(builder, f"llvm.fma.{suffix(kind)}", llvm_type(kind), inputs))
+        return new
+
+    def join(self, parts: list[Any]) -> Any:
+        result = parts[0]
+        for part in parts[1:]:
+            result = self.b.fadd(result, part)
+        return result
+
+    def finish(self, sums: Any, c: Any, pitch: Any, last: Any, add: Any) -> None:
+        builder, kind = self.b, self.kind
+        size = kind.scalar.bitwidth // 8
+        mask = first_lanes(builder, kind.lanes, last)
+        accumulate = builder.icmp_signed("!=", add, INT64(0))
+        for adding in (True, False):
+            with builder.if_then(accumulate if adding else builder.not_(accumulate)):
+                for r in range(self.rows):
+                    for register in range(self.registers):
+                        offset = builder.add(builder.mul(INT64(r), pitch), INT64(register * kind.lanes))
+                        place = builder.gep(c, [offset])
+                        value = sums[r * self.registers + register]
+                        vector = builder.bitcast(place, llvm_type(kind).as_pointer())
+                        if register + 1 == self.registers:
+                            if adding:
+                                value = builder.fadd(masked_load(builder, kind, place, mask), value)
+                            masked_store(builder, kind, value, place, mask)
+                        else:
+                            if adding:
+                                value = builder.fadd(builder.load(vector, align=size), value)
+                            builder.store(value, vector, align=size)
+
+
+def _row_block(registers: int) -> Any:
+    """All rows of one panel, in tiles of falling height."""
+    tiles = tuple(_tile(rows, registers) for rows in ROWS)
+    t0, t1, t2, t3 = tiles
+    r0, r1, r2 = ROWS[:3]
+
+    @njit(cache=True, nogil=True, error_model="numpy")
+    def panel(a, row, step, b, width, c, pitch, m, depth, last, add):
+        i = 0
+        while i + r0 <= m:
+            t0(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
+            i += r0
+        while i + r1 <= m:
+            t1(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
+            i += r1
+        while i + r2 <= m:
+            t2(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
+            i += r2
+        while i < m:
+            t3(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
+            i += 1
+
+    return panel
+
+
+_panels = tuple(_row_block(registers) for registers in range(1, REGISTERS + 1))
+_one, _two, _three = _panels[0], _panels[min(1, REGISTERS - 1)], _panels[REGISTERS - 1]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def gemm(a, row, step, b, c, pitch, m, n, depth, add, lanes):
+    """C (+)= A·B; A[i, k] at a + i·row + k·step, B packed, C[i, j] at c + i·pitch + j; `lanes` of a Vec."""
+    width = REGISTERS * lanes
+    j = 0
+    while j + width <= n:
+        _three(a, row, step, at(b, j * depth), width, at(c, j), pitch, m, depth, lanes, add)
+        j += width
+    left = n - j
+    if left > 0:
+        last = (left - 1) % lanes + 1
+        used = (left + lanes - 1) // lanes
+        if used == 1:
+            _one(a, row, step, at(b, j * depth), width, at(c, j), pitch, m, depth, last, add)
+        elif used == 2:
+            _two(a, row, step, at(b, j * depth), width, at(c, j), pitch, m, depth, last, add)
+        else:
+            _three(a, row, step, at(b, j * depth), width, at(c, j), pitch, m, depth, last, add)
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
+def pack(source, row, column, depth, n, out, width):
+    """Panels of B[k, j] at source + k·row + j·column into out."""
+    panels = (n + width - 1) // width
+    for p in range(panels):
+        for k in range(depth):
+            base = (p * depth + k) * width
+            for j in range(width):
+                out[base + j] = source[k * row + (p * width + j) * column] if p * width + j < n else 0
+
+
+def packed_size(depth: int, n: int, width: int) -> int:
+    """Numbers that the panels of a [K, N] matrix take."""
+    return -(-n // width) * depth * width
+
+
+__all__ = ["REGISTERS", "ROWS", "gemm", "pack", "packed_size", "panel_width"]
