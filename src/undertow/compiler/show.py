@@ -45,7 +45,11 @@ def describe(made: Recurrence) -> str:
     lines += [f"computed anew: {', '.join(facts['recomputed']) or 'nothing'}"]
     lines += ["", f"backward, each step: {facts['backward_flops']:,} operations a row"]
     lines += _indented(facts["backward"])
-    lines += ["", "weight gradients, all steps at once:", *_indented([_sum(s) for s in plan.sums] or ["none"])]
+    lines += [
+        "",
+        "weight gradients, all steps at once:",
+        *_indented([_sum(s) for s in plan.sums] or ["none"]),
+    ]
     return "\n".join(lines)
 
 
@@ -79,8 +83,12 @@ def flops(half: Half) -> int:
 
 def _outer_flops(plan: Plan, item: Outer) -> int:
     widths = {f"s{n}": w for n, w in enumerate(plan.states)} | {f"a{n}": w for n, w in enumerate(plan.states)}
-    widths |= {f"u{n}": w for n, w in enumerate(plan.sequences)} | {f"g{n}": w for n, w in enumerate(plan.sequences)}
-    widths |= {f"q{n}": w for n, w in enumerate(plan.saved)} | {f"o{n}": w for n, w in enumerate(plan.operands)}
+    widths |= {f"u{n}": w for n, w in enumerate(plan.sequences)} | {
+        f"g{n}": w for n, w in enumerate(plan.sequences)
+    }
+    widths |= {f"q{n}": w for n, w in enumerate(plan.saved)} | {
+        f"o{n}": w for n, w in enumerate(plan.operands)
+    }
     return 2 * widths[item.a] * widths[item.b]
 
 
@@ -97,7 +105,9 @@ def _stage(stage: Any) -> str:
     if isinstance(stage, Product):
         turned = "ᵀ" if stage.transposed else ""
         return f"product  {stage.out} = {stage.a} · {stage.matrix}{turned}   [{stage.depth} × {stage.width}]"
-    return f"loop     {stage.width} columns: " + ", ".join(f"{n.name}={n.op}" for n in stage.nodes if n.op != "put")
+    return f"loop     {stage.width} columns: " + ", ".join(
+        f"{n.name}={n.op}" for n in stage.nodes if n.op != "put"
+    )
 
 
 def _sum(item: Any) -> str:
