@@ -248,9 +248,9 @@ def _name(reader: _Reader, node: Any, beyond: set[fx.Node]) -> str:
 def _convert(reader: _Reader, node: Any) -> None:
     handler = HANDLERS.get(node.target)
     value = node.meta.get("val")
-    if handler is not _constant and isinstance(value, torch.Tensor) and value.is_floating_point():
-        if value.dtype != reader.dtype:
-            raise NoRowError(f"{_spelled(node)}{_line(node)}: {value.dtype} among {reader.dtype}")
+    floating = isinstance(value, torch.Tensor) and value.is_floating_point()
+    if handler is not _constant and floating and value.dtype != reader.dtype:
+        raise NoRowError(f"{_spelled(node)}{_line(node)}: {value.dtype} among {reader.dtype}")
     if handler is not None:
         reader.names[node] = handler(reader, node)
     elif node.target in TARGETS:
