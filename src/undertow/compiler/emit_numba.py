@@ -35,12 +35,11 @@ def {half}(p, scratch, T, B, r0, r1, back):
 
 
 def arguments(plan: Plan, half: str) -> list[str]:
-    """The names of the addresses in `p`, in order; `t...` entries are plain numbers."""
+    """The names of the addresses in `p`, in order; `slots...` entries are plain numbers."""
     masks = [f"m{n}" for n in range(len(plan.masks))]
     starts = [f"start{n}" for n in range(len(plan.states))]
     news = [f"a{n}" for n in range(len(plan.states))]
     kept = [f"q{n}" for n in range(len(plan.saved))]
-    used = getattr(plan, half).graph.table()
     weights = weight_names(plan, half)
     feeds = [f"u{n}" for n in range(len(plan.sequences)) if f"u{n}" in _read(plan, half)]
     if half != "backward":
@@ -51,7 +50,6 @@ def arguments(plan: Plan, half: str) -> list[str]:
     lasts = [f"last{n}" for n in range(len(plan.states))]
     olds = [f"old{n}" for n in range(len(plan.states))]
     given = [f"g{n}" for n in range(len(plan.sequences))] + [f"o{n}" for n in range(len(plan.operands))]
-    assert used
     return [*feeds, *masks, *starts, *news, *kept, *weights, *incoming, *lasts, *given, *olds]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import lru_cache
@@ -15,11 +16,12 @@ from undertow.compiler.buffers import POOL
 from undertow.compiler.differentiate import differentiate
 from undertow.compiler.kernel import Kernel
 from undertow.compiler.plan import Plan, plan
-from undertow.compiler.read import Outer, read
+from undertow.compiler.read import NoRowError, Outer, read
 from undertow.compiler.trace import Traced, Variation, trace
 from undertow.unroll.chain import Course, chain
 
 PLAIN = Course()
+BUILDING = threading.RLock()  # torch traces, and Numba compiles, in one thread at a time
 BITS = {torch.float32: 32, torch.float64: 64}
 
 
@@ -36,18 +38,37 @@ class Recurrence:
 
     def kernel(self, half: str) -> Kernel:
         """forward, infer or backward, built when it is first asked for."""
-        if half not in self.kernels:
-            self.kernels[half] = Kernel(self.plan, half, self.bits)
-        return self.kernels[half]
+        with BUILDING:
+            if half not in self.kernels:
+                self.kernels[half] = Kernel(self.plan, half, self.bits)
+            return self.kernels[half]
 
 
-@lru_cache(512)
 def compile_step(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation) -> Recurrence:
     """Trace, differentiate, plan. The kernels are built when they are first called.
 
     Raises:
         NoRowError: the step holds an op that no kernel can.
     """
+    with BUILDING:
+        found = _attempted(cell, shapes, bits, how)
+    if isinstance(found, NoRowError):
+        raise NoRowError(str(found))
+    return found
+
+
+@lru_cache(512)
+def _attempted(
+    cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation
+) -> Recurrence | NoRowError:
+    """A refusal is remembered, too: a cell on the eager loop is not traced again at every call."""
+    try:
+        return _compiled(cell, shapes, bits, how)
+    except NoRowError as error:
+        return error.with_traceback(None)
+
+
+def _compiled(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation) -> Recurrence:
     dtype = torch.float32 if bits == 32 else torch.float64
     traced = trace(cell, [torch.zeros(s, dtype=dtype) for s in shapes], how)
     roles = [("u", traced.sequences), ("m", traced.masks), ("s", traced.states), ("k", traced.derived)]

@@ -7,7 +7,6 @@ names its op, its inputs (names, or numbers), and the line of the user's file it
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 from torch import fx
 
@@ -97,12 +96,3 @@ def users(graph: Graph) -> dict[str, list[Node]]:
             if isinstance(name, str):
                 found[name].append(node)
     return found
-
-
-def as_record(graph: Graph) -> list[Any]:
-    """A plain form, the same for the same graph: the key of the cache."""
-    rows = [
-        [n.name, n.op, list(n.inputs), n.width, n.kind, n.truth, n.at, n.depth]
-        for n in (*graph.inputs, *graph.nodes)
-    ]
-    return [rows, list(graph.outputs)]

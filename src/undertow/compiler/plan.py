@@ -6,6 +6,7 @@ stage to another lies in a buffer; within a loop it lies in registers.
 
 from __future__ import annotations
 
+from collections.abc import Set
 from dataclasses import dataclass, replace
 
 from undertow.compiler.graph import Graph, Input, Node, prune, users
@@ -218,7 +219,7 @@ def _sums(
     )
 
 
-def _outputs(graph: Graph, values: tuple[str, ...], summed: set[str] = frozenset()) -> Graph:  # type: ignore[assignment]
+def _outputs(graph: Graph, values: tuple[str, ...], summed: Set[str] = frozenset()) -> Graph:
     """Let every output be a node of its own, in this order; a copy where one value goes to two places.
 
     What is summed over rows as it is made can not be read back, so it is a copy too.
