@@ -25,15 +25,12 @@ def fresh_memory_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
             result.fill(np.nan)
         return result
 
-    def lease(*args, **settings):
-        result = pool_lease(*args, **settings)
-        for tensor in result.tensors:
-            tensor.fill_(float("nan"))
-        return result
+    def pooled(*args, **settings):
+        return pool_empty(*args, **settings).fill_(float("nan"))
 
-    numpy_empty, pool_lease = np.empty, POOL.lease
+    numpy_empty, pool_empty = np.empty, POOL.empty
     monkeypatch.setattr(torch, "empty", filled(torch.empty))
     monkeypatch.setattr(torch, "empty_like", filled(torch.empty_like))
     monkeypatch.setattr(torch.Tensor, "new_empty", filled(torch.Tensor.new_empty))
     monkeypatch.setattr(np, "empty", array)
-    monkeypatch.setattr(POOL, "lease", lease)
+    monkeypatch.setattr(POOL, "empty", pooled)

@@ -1,63 +1,77 @@
-"""Memory that is used again: what a forward walk keeps for its backward walk.
+"""Memory that is used again: what a walk over time writes.
 
-Fresh memory costs a page fault every 4 KiB, more than the kernel needs to fill it. A buffer comes back when nobody
-holds its lease any more; what lies idle is bounded.
+Fresh memory costs a page fault every 4 KiB, more than a kernel needs to fill it. A tensor made here gives its memory
+back when torch lets go of it, and what lies idle is bounded.
 """
 
 from __future__ import annotations
 
+import math
 import threading
-from collections.abc import Sequence
+from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor
 
 IDLE_BYTES = 1 << 30  # at most so much memory lies idle
-SMALL = 1 << 16  # numbers; below that, the allocator is as fast
+SMALL = 1 << 18  # bytes; below that, torch's allocator is as fast
+LINE = 64  # bytes of a cache line
+
+Block = np.ndarray[Any, np.dtype[np.uint8]]
 
 
 class Pool:
-    """Idle buffers by size and type."""
+    """Idle blocks of memory by size."""
 
     def __init__(self) -> None:
-        self._idle: dict[tuple[int, torch.dtype], list[Tensor]] = {}
+        self._idle: dict[int, list[Block]] = {}
         self._bytes = 0
-        self._lock = threading.Lock()
+        self._lock = threading.RLock()  # a block may come back while one is taken, when garbage is collected
 
-    def lease(self, shapes: Sequence[tuple[int, ...]], dtype: torch.dtype) -> Lease:
-        """Uninitialised tensors of these shapes, until the lease is dropped."""
-        return Lease(self, [self._take(shape, dtype) for shape in shapes])
+    def empty(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
+        """An uninitialised tensor, as torch.empty gives it."""
+        count = math.prod(shape)
+        size = count * dtype.itemsize
+        if size < SMALL:
+            return torch.empty(shape, dtype=dtype)
+        return torch.from_numpy(np.asarray(_Loan(self, self._take(size)))).view(dtype).view(shape)
 
-    def _take(self, shape: tuple[int, ...], dtype: torch.dtype) -> Tensor:
-        size = 1
-        for axis in shape:
-            size *= axis
+    def _take(self, size: int) -> Block:
         with self._lock:
-            idle = self._idle.get((size, dtype))
+            idle = self._idle.get(size)
             if idle:
-                found = idle.pop()
-                self._bytes -= found.numel() * found.element_size()
-                return found.view(shape)
-        return torch.empty(size, dtype=dtype).view(shape)
+                block = idle.pop()
+                self._bytes -= size
+                return block
+        return _aligned(size)
 
-    def give(self, tensors: Sequence[Tensor]) -> None:
-        """Take buffers back, the smallest and those beyond the bound excepted."""
+    def give(self, block: Block) -> None:
+        """Take a block back; the sizes that were not asked for longest go when too much lies idle."""
         with self._lock:
-            for tensor in tensors:
-                size = tensor.numel() * tensor.element_size()
-                if tensor.numel() >= SMALL and self._bytes + size <= IDLE_BYTES:
-                    self._idle.setdefault((tensor.numel(), tensor.dtype), []).append(tensor.view(-1))
-                    self._bytes += size
+            self._idle[block.size] = [*self._idle.pop(block.size, []), block]
+            self._bytes += block.size
+            while self._bytes > IDLE_BYTES:
+                size = next(iter(self._idle))
+                self._bytes -= size * len(self._idle.pop(size))
 
 
-class Lease:
-    """Some buffers, given back when this object goes."""
+class _Loan:
+    """A block in use. The tensor made from it holds it, by numpy's array protocol, and it goes when the tensor goes."""
 
-    def __init__(self, pool: Pool, tensors: list[Tensor]) -> None:
-        self._pool, self.tensors = pool, tensors
+    def __init__(self, pool: Pool, block: Block) -> None:
+        self._pool, self._block = pool, block
+        self.__array_interface__ = block.__array_interface__
 
     def __del__(self) -> None:
-        self._pool.give(self.tensors)
+        self._pool.give(self._block)
+
+
+def _aligned(size: int) -> Block:
+    """Fresh memory that begins at a cache line."""
+    raw = np.empty(size + LINE, np.uint8)
+    first = -raw.ctypes.data % LINE
+    return raw[first : first + size]
 
 
 POOL = Pool()

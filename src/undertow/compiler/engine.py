@@ -30,37 +30,70 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
     """
     if engine == "eager":
         return chain(cell, x, start, weights, course)
-    reason = _unfit(x, start, weights, course)
+    reason = _unfit(engine, x, start, weights, course)
     if reason:
         if engine == "numba":
             raise SettingError(f'engine="numba" cannot run this: {reason}. Use engine="auto" or "eager".')
         return chain(cell, x, start, weights, course)
     if engine == "auto" and x.shape[0] == 1:
         return chain(cell, x, start, weights, course)  # one step is not worth a kernel's set-up
-    missing = numba_missing()
+    missing = _missing()
     if missing:
         if engine == "numba":
             raise MissingExtraError(missing)
         _warn_once(missing)
         return chain(cell, x, start, weights, course)
+    if _transformed():
+        return _by_operator(engine, cell, x, start, weights, course)
     from undertow.compiler.function import fused  # Numba is loaded only where it is used
     from undertow.compiler.read import NoRowError
 
     try:
         return fused(cell, x, start, weights, course)
     except NoRowError as error:
-        if engine == "numba":
-            raise SettingError(f"{type(cell).__name__} has no kernel: {error}.") from error
-        _warn_once(
-            f"{type(cell).__name__} runs on the eager loop, up to 10 times slower, because it has no kernel: {error}."
-        )
-        return chain(cell, x, start, weights, course)
+        return _refused(engine, str(error), cell, x, start, weights, course)
 
 
-def _unfit(x: Tensor, start: Any, weights: Any, course: Course) -> str:
+def _by_operator(
+    engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: Course
+) -> tuple[Any, Any]:
+    from undertow.compiler import operator
+
+    how = (course.state_mask is not None, course.zoneout is not None, course.lengths is not None)
+    name, why = operator.fit_constant(cell, tuple(tuple(w.shape) for w in weights), x.dtype, how)
+    if name:
+        return operator.walk(name, cell, x, start, weights, course)
+    return _refused(engine, why, cell, x, start, weights, course)
+
+
+def _refused(
+    engine: str, why: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: Course
+) -> tuple[Any, Any]:
+    if engine == "numba":
+        raise SettingError(f"{type(cell).__name__} has no kernel: {why}.")
+    _warn_once(
+        f"{type(cell).__name__} runs on the eager loop, up to 10 times slower, because it has no kernel: {why}."
+    )
+    return chain(cell, x, start, weights, course)
+
+
+def _transformed() -> bool:
+    """Does torch look on, so that the walk must be one operator?"""
+    return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def _differentiates_by_function() -> bool:
+    """Is this within torch.func.grad, vjp or jvp, for which operators have no rule?"""
+    stack = torch._C._functorch.get_interpreter_stack() or []
+    return any(i.key() != torch._C._functorch.TransformType.Vmap for i in stack)
+
+
+def _unfit(engine: str, x: Tensor, start: Any, weights: Any, course: Course) -> str:
     """Why this input cannot go through a kernel, or nothing."""
-    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
-        return "it is called under a transform (torch.compile, torch.export or torch.func)"
+    if torch.compiler.is_exporting() and engine == "auto":
+        return "an exported program should run where undertow is not"
+    if not torch.compiler.is_compiling() and _differentiates_by_function():
+        return "it is called under torch.func.grad, vjp or jvp"
     tensors = [x, *start, *weights]
     if course.taps is not None:
         return "every state's gradient is asked for"
@@ -72,6 +105,11 @@ def _unfit(x: Tensor, start: Any, weights: Any, course: Course) -> str:
     if any(s.dim() != 2 for s in start):
         return "a state is not [B, n]"
     return "" if x.shape[1] else "the batch is empty"
+
+
+@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+def _missing() -> str:
+    return numba_missing()
 
 
 @lru_cache(1)
@@ -86,6 +124,11 @@ def numba_missing() -> str:
     return ""
 
 
-@lru_cache(256)
+@torch.compiler.disable  # type: ignore[untyped-decorator]
 def _warn_once(text: str) -> None:
+    _warn(text)
+
+
+@lru_cache(256)
+def _warn(text: str) -> None:
     warnings.warn(text, EagerWarning, stacklevel=2)

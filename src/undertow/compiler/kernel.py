@@ -1,24 +1,30 @@
-"""One half of a plan, built and ready to be called: argument order, packing, shards, threads."""
+"""One half of a plan, built and ready to be called: argument order, packing, shards."""
 
 from __future__ import annotations
 
-import os
-import threading
-from collections.abc import Callable, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from itertools import pairwise
+from collections.abc import Sequence
+from functools import lru_cache
+from itertools import accumulate, pairwise
 from typing import Any
 
 import numpy as np
 import torch
 from torch import Tensor
 
+from undertow.compiler.buffers import POOL
 from undertow.compiler.build import build
 from undertow.compiler.emit_numba import arguments, packed_name, scratch_size, weight_names
 from undertow.compiler.plan import Half, Plan, Product
-from undertow.compiler.tile import pack, packed_size, panel_width
+from undertow.compiler.shards import Share, team_is_whole
+from undertow.compiler.tile import PACK, packed_size, panel_width
 
 LEAST_ROWS = 4  # of a shard: fewer rows are not worth a second thread
+LINE = 16  # numbers: every shard's scratch begins at a cache line
+SERIAL = 1 << 15  # numbers of a matrix that one thread packs as fast as two
+
+TEAM_BYTES = 1 << 20  # of weights: more than a core keeps close at hand beside what it works on
+
+Numbers = np.ndarray[Any, np.dtype[np.int64]]
 
 
 class Kernel:
@@ -30,29 +36,42 @@ class Kernel:
         self.weights = weight_names(plan, half)
         part: Half = getattr(plan, half)
         self.products = {packed_name(s): s for s in part.stages if isinstance(s, Product)}
-        self.numbers = np.float32 if bits == 32 else np.float64
         self.dtype = torch.float32 if bits == 32 else torch.float64
-        self.call: Callable[..., None] = build(plan, half, bits)
+        self.share = Share(build(plan, half, bits).address)
         self.fixed = scratch_size(plan, half, 0)
         self.per_row = scratch_size(plan, half, 1) - self.fixed
+        width = panel_width(bits)
+        sizes = [packed_size(s.depth, s.width, width) for s in self.products.values()]
+        self.weight_bytes = sum(sizes) * self.dtype.itemsize
 
     def run(
         self, named: dict[str, Any], derived: Sequence[Tensor], steps: int, batch: int, back: bool
     ) -> list[Tensor]:
-        """Walk over time with these arrays; gives the column sums of a backward walk."""
+        """Walk over time with these arrays; gives the column sums of a backward walk. None is an address of 0."""
         values = named | self.packed(derived)
-        given = [values[name] for name in self.names]
-        p = np.array([v.data_ptr() if isinstance(v, Tensor) else v for v in given], np.int64)
-        shards = shards_of(batch, torch.get_num_threads())
-        rooms = [np.empty(self.fixed + self.per_row * (r1 - r0) + 1, self.numbers) for r0, r1 in shards]
-        calls = [
-            (p, m.ctypes.data, steps, batch, *rows, int(back)) for m, rows in zip(rooms, shards, strict=True)
-        ]
-        waiting: list[Future[None]] = [workers(len(calls) - 1).submit(self.call, *c) for c in calls[1:]]
-        self.call(*calls[0])
-        for one in waiting:
-            one.result()
-        return self.sums(rooms, shards) if self.half == "backward" else []
+        places = np.array([_address(values[name]) for name in self.names], np.int64)
+        threads = torch.get_num_threads()
+        parts = threads if self.wants_team(batch, threads) else 1
+        shards = [(0, batch)] * parts if parts > 1 else shards_of(batch, threads)
+        room, rooms = self.rooms(shards, parts)
+        meeting = np.zeros(LINE, np.int64)  # a cache line of its own
+        call = [0, len(shards), places.ctypes.data, steps, batch, int(back), parts, meeting.ctypes.data + 64]
+        for (r0, r1), begin in zip(shards, rooms, strict=True):
+            call += [room.data_ptr() + begin * room.element_size(), r0, r1]
+        self.share.run(np.array(call, np.int64), min(threads, len(shards)))
+        return self.sums(room, shards, rooms, parts) if self.half == "backward" else []
+
+    def wants_team(self, batch: int, threads: int) -> bool:
+        """Is walking together faster than each for itself? Where one core's cache cannot hold the weights."""
+        return 1 < threads <= batch and self.weight_bytes > TEAM_BYTES and team_is_whole(threads)
+
+    def rooms(self, shards: Sequence[tuple[int, int]], parts: int) -> tuple[Tensor, list[int]]:
+        """Scratch, and where each shard's begins; a team has one."""
+        sizes = [self.per_row * (r1 - r0) + self.fixed * parts for r0, r1 in shards]
+        begins = [0, *accumulate(-(-size // LINE) * LINE for size in sizes)]
+        if parts > 1:
+            begins = [0] * parts + [begins[1]]
+        return POOL.empty((begins[-1] + 1,), self.dtype), begins[:-1]
 
     def packed(self, derived: Sequence[Tensor]) -> dict[str, Tensor]:
         """Derived weights as the kernel wants them: matrices in panels, vectors in a row."""
@@ -67,40 +86,43 @@ class Kernel:
             result[name] = pack_matrix(matrix.T if product.transposed else matrix, width)
         return result
 
-    def sums(self, rooms: list[np.ndarray[Any, Any]], shards: list[tuple[int, int]]) -> list[Tensor]:
+    def sums(self, room: Tensor, shards: list[tuple[int, int]], rooms: list[int], parts: int) -> list[Tensor]:
         """Column sums of all shards, in the order of the shards."""
         if not self.plan.accumulated:
             return []
-        parts = [m[self.per_row * (r1 - r0) : -1] for m, (r0, r1) in zip(rooms, shards, strict=True)]
-        return list(torch.split(torch.from_numpy(np.sum(parts, axis=0)), list(self.plan.accumulated)))
+        starts = [
+            begin + self.per_row * (r1 - r0) + self.fixed * (n if parts > 1 else 0)
+            for n, ((r0, r1), begin) in enumerate(zip(shards, rooms, strict=True))
+        ]
+        rows = [room[start : start + self.fixed] for start in starts]
+        whole = rows[0] + rows[1] if len(rows) == 2 else torch.stack(rows).sum(0)
+        return list(torch.split(whole, list(self.plan.accumulated)))
+
+
+def _address(value: Any) -> int:
+    if isinstance(value, Tensor):
+        return value.data_ptr()
+    return 0 if value is None else int(value)
 
 
 def pack_matrix(matrix: Tensor, width: int) -> Tensor:
     """Panels of a [K, N] matrix of any strides."""
     depth, columns = matrix.shape
-    row, column = matrix.stride()
-    out = torch.empty(packed_size(depth, columns, width), dtype=matrix.dtype)
-    extent = 1 + (depth - 1) * row + (columns - 1) * column
-    flat = torch.as_strided(matrix, (extent,), (1,)).numpy()
-    pack(flat, row, column, depth, columns, out.numpy(), width)
+    out = POOL.empty((packed_size(depth, columns, width),), matrix.dtype)
+    panels = -(-columns // width)
+    call = [0, panels, matrix.data_ptr(), *matrix.stride(), depth, columns, out.data_ptr(), width]
+    threads = 1 if matrix.numel() < SERIAL else min(panels, torch.get_num_threads())
+    _packer(matrix.dtype.itemsize * 8).run(np.array(call, np.int64), threads)
     return out
 
 
+@lru_cache(2)
+def _packer(bits: int) -> Share:
+    return Share(PACK[bits].address)
+
+
 def shards_of(batch: int, threads: int) -> list[tuple[int, int]]:
-    """Rows of each thread, as even as they come."""
+    """Rows of each shard, as even as they come."""
     count = max(1, min(threads, batch // LEAST_ROWS))
     bounds = [batch * n // count for n in range(count + 1)]
     return list(pairwise(bounds))
-
-
-_POOLS: dict[tuple[int, int], ThreadPoolExecutor] = {}
-_LOCK = threading.Lock()
-
-
-def workers(count: int) -> ThreadPoolExecutor:
-    """Threads that sleep until they are needed; a forked child makes its own."""
-    key = (os.getpid(), count)
-    with _LOCK:
-        if key not in _POOLS:
-            _POOLS[key] = ThreadPoolExecutor(count, thread_name_prefix="undertow")
-        return _POOLS[key]

@@ -65,10 +65,9 @@ class Plan:
     ]  # operands by name: s0 old state, u0 sequence, a0 new state, q0 kept, o0 operand
     accumulated: tuple[int, ...]  # widths of column sums
     masks: tuple[tuple[int, bool], ...] = ()  # width, and whether it changes in time
-    cotangents: tuple[bool, ...] = ()  # which states' sequences receive a gradient
 
 
-def plan(joint: Joint, masks: tuple[bool, ...], cotangents: tuple[bool, ...]) -> Plan:
+def plan(joint: Joint, masks: tuple[bool, ...]) -> Plan:
     """Decide what is kept and what is computed anew, and lay out both halves."""
     widths = joint.graph.table()
     forward, backward, kept, places = _cut(joint)
@@ -88,7 +87,6 @@ def plan(joint: Joint, masks: tuple[bool, ...], cotangents: tuple[bool, ...]) ->
         sums=sums,
         accumulated=accumulated,
         masks=tuple(zip(mask_widths, masks, strict=True)),
-        cotangents=cotangents,
     )
 
 

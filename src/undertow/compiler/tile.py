@@ -3,7 +3,7 @@
     C[M, N] (+)= A[M, K] · B[K, N]
 
 B is packed once into panels of `WIDTH` columns, [N / WIDTH][K][WIDTH], the last one padded with zeros. A is read
-through two strides, so a transposed A needs no copy. Compiled once a machine and cached on disk by Numba.
+through two strides, so a transposed A needs no copy. Compiled once a process, for all sizes.
 With AVX-512 a tile is 8 rows x 3 registers (24 accumulators of 32); else 6 rows x 16 numbers.
 """
 
@@ -12,9 +12,11 @@ from __future__ import annotations
 from typing import Any
 
 import llvmlite.binding
-from numba import config, njit, types
+from numba import config, int64, njit, types
 from numba.extending import intrinsic
 
+from undertow.compiler.atomic import integers, take
+from undertow.compiler.cache import Stored
 from undertow.compiler.vector import (
     INT64,
     Vec,
@@ -23,9 +25,13 @@ from undertow.compiler.vector import (
     call_intrinsic,
     constant,
     first_lanes,
+    get,
     llvm_type,
     masked_load,
     masked_store,
+    pointer32,
+    pointer64,
+    put,
     suffix,
 )
 
@@ -42,8 +48,9 @@ def has_avx512() -> bool:
     return "+avx512f" in features
 
 
+EVEN = (9, 10, 12)  # rows left that two middle tiles take better than one high and one low
 REGISTERS = 3 if has_avx512() else 1  # Vecs across a panel
-ROWS = (8, 4, 2, 1) if has_avx512() else (6, 4, 2, 1)
+ROWS = (8, 6, 4, 2, 1) if has_avx512() else (6, 5, 4, 2, 1)
 
 
 def panel_width(bits: int) -> int:
@@ -171,36 +178,49 @@ class _Tile:
 
 def _row_block(registers: int) -> Any:
     """All rows of one panel, in tiles of falling height."""
-    tiles = tuple(_tile(rows, registers) for rows in ROWS)
-    t0, t1, t2, t3 = tiles
-    r0, r1, r2 = ROWS[:3]
+    t0, t1, t2, t3, t4 = (_tile(rows, registers) for rows in ROWS)
+    r0, r1, r2, r3, r4 = ROWS
 
-    @njit(cache=True, nogil=True, error_model="numpy")
     def panel(a, row, step, b, width, c, pitch, m, depth, last, add):
         i = 0
-        while i + r0 <= m:
-            t0(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
-            i += r0
-        while i + r1 <= m:
-            t1(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
-            i += r1
-        while i + r2 <= m:
-            t2(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
-            i += r2
         while i < m:
-            t3(at(a, i * row), row, step, b, width, at(c, i * pitch), pitch, depth, last, add)
-            i += 1
+            left = m - i
+            source, place = at(a, i * row), at(c, i * pitch)
+            if left >= r0 and left not in EVEN:
+                t0(source, row, step, b, width, place, pitch, depth, last, add)
+                i += r0
+            elif left >= r1:
+                t1(source, row, step, b, width, place, pitch, depth, last, add)
+                i += r1
+            elif left >= r2:
+                t2(source, row, step, b, width, place, pitch, depth, last, add)
+                i += r2
+            elif left >= r3:
+                t3(source, row, step, b, width, place, pitch, depth, last, add)
+                i += r3
+            else:
+                t4(source, row, step, b, width, place, pitch, depth, last, add)
+                i += r4
 
-    return panel
+    # Machine code of many processes meets in one, where a name must mean one thing.
+    panel.__qualname__ = f"panel{registers}"
+    return njit(nogil=True, error_model="numpy")(panel)
 
 
 _panels = tuple(_row_block(registers) for registers in range(1, REGISTERS + 1))
 _one, _two, _three = _panels[0], _panels[min(1, REGISTERS - 1)], _panels[REGISTERS - 1]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(nogil=True, error_model="numpy", inline="always")
 def gemm(a, row, step, b, c, pitch, m, n, depth, add, lanes):
     """C (+)= A·B; A[i, k] at a + i·row + k·step, B packed, C[i, j] at c + i·pitch + j; `lanes` of a Vec."""
+    # To Numba a number that stands in the source is a type of its own: as plain integers, one copy serves all sizes.
+    row, step, pitch, m, n = int64(row), int64(step), int64(pitch), int64(m), int64(n)
+    _gemm(a, row, step, b, c, pitch, m, n, int64(depth), int64(add), int64(lanes))
+
+
+@njit(nogil=True, error_model="numpy")
+def _gemm(a, row, step, b, c, pitch, m, n, depth, add, lanes):
     width = REGISTERS * lanes
     j = 0
     while j + width <= n:
@@ -218,15 +238,42 @@ def gemm(a, row, step, b, c, pitch, m, n, depth, add, lanes):
             _three(a, row, step, at(b, j * depth), width, at(c, j), pitch, m, depth, last, add)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
-def pack(source, row, column, depth, n, out, width):
-    """Panels of B[k, j] at source + k·row + j·column into out."""
+@njit(nogil=True, error_model="numpy", inline="always")
+def gemm_part(a, pitch_a, b, c, pitch, m, n, depth, lanes, part, parts):
+    """C = A·B, of which one of `parts` threads makes its part of the panels; A's rows lie `pitch_a` apart."""
+    width = REGISTERS * lanes
     panels = (n + width - 1) // width
-    for p in range(panels):
-        for k in range(depth):
-            base = (p * depth + k) * width
-            for j in range(width):
-                out[base + j] = source[k * row + (p * width + j) * column] if p * width + j < n else 0
+    j = panels * part // parts * width
+    end = min(n, panels * (part + 1) // parts * width)
+    gemm(a, pitch_a, 1, at(b, j * depth), at(c, j), pitch, m, end - j, depth, 0, lanes)
+
+
+@njit(nogil=True, error_model="numpy")
+def pack_panel(source, row, column, depth, count, out, width):
+    """One panel of `count` columns of B[k, j] at source + k·row + j·column, padded with zeros to `width`."""
+    for k in range(depth):
+        for j in range(count):
+            put(at(out, k * width + j), get(at(source, k * row + j * column)))
+        for j in range(count, width):
+            put(at(out, k * width + j), 0.0)
+
+
+def _packer(bits: int, pointer: Any) -> Stored:
+    def share(address):
+        call = integers(address)  # next panel, panels, source, row, column, depth, columns, out, width
+        while True:
+            n = take(address)
+            if n >= call[1]:
+                break
+            width = call[8]
+            source = at(pointer(call[2]), n * width * call[4])
+            out = at(pointer(call[7]), n * width * call[5])
+            pack_panel(source, call[3], call[4], call[5], min(width, call[6] - n * width), out, width)
+
+    return Stored(share, f"pack{bits}")
+
+
+PACK = {32: _packer(32, pointer32), 64: _packer(64, pointer64)}
 
 
 def packed_size(depth: int, n: int, width: int) -> int:
@@ -234,4 +281,4 @@ def packed_size(depth: int, n: int, width: int) -> int:
     return -(-n // width) * depth * width
 
 
-__all__ = ["REGISTERS", "ROWS", "gemm", "pack", "packed_size", "panel_width"]
+__all__ = ["PACK", "REGISTERS", "ROWS", "gemm", "gemm_part", "packed_size", "panel_width"]

@@ -163,6 +163,7 @@ def _mask_examples(states: Sequence[Tensor], how: Variation, batch: int) -> list
 
 def _divide(whole: fx.GraphModule, masks: int, states: int, batch: int) -> Traced:
     """Colour every node by what it depends on; cut where colours meet."""
+    _loosen_biases(whole)
     inputs = [n for n in whole.graph.nodes if n.op == "placeholder"]
     x, outside, old, weights = (
         inputs[0],
@@ -176,6 +177,7 @@ def _divide(whole: fx.GraphModule, masks: int, states: int, batch: int) -> Trace
             seen = {colour[n] for n in node.all_input_nodes}
             held = "s" if batch in _sizes(node) else "w"  # rows made of nothing, or of a weight: the kernel's
             colour[node] = "s" if "s" in seen else "x" if "x" in seen else held
+    _lower_biases(whole, colour)
     _one_dtype(whole, colour, x.meta["val"].dtype)
     for number, node in enumerate(whole.graph.nodes):
         node.meta["undertow_order"] = number
@@ -187,13 +189,45 @@ def _divide(whole: fx.GraphModule, masks: int, states: int, batch: int) -> Trace
     derived = _boundary(core_nodes | _needed(feeds, hoisted_nodes), outputs, colour, "w", set())
     return Traced(
         prologue=_extract(whole, weights, derived),
-        hoisted=_flexible(_extract(whole, [x, *derived], feeds), batch),
+        hoisted=flexible(_extract(whole, [x, *derived], feeds), batch),
         core=_extract(whole, [*feeds, *outside, *old, *derived], outputs),
         sequences=len(feeds),
         masks=masks,
         states=states,
         derived=len(derived),
         batch=batch,
+    )
+
+
+def _loosen_biases(whole: fx.GraphModule) -> None:
+    """b + x·w as a product and a sum, so that the two may go different ways."""
+    for node in list(whole.graph.nodes):
+        if node.target is aten.addmm.default and len(node.args) == 3 and not node.kwargs:
+            bias, x, w = node.args
+            with whole.graph.inserting_before(node):
+                product = whole.graph.call_function(aten.mm.default, (x, w))
+                total = whole.graph.call_function(aten.add.Tensor, (product, bias))
+            product.meta, total.meta = dict(node.meta), dict(node.meta)
+            node.replace_all_uses_with(total)
+            whole.graph.erase_node(node)
+
+
+def _lower_biases(whole: fx.GraphModule, colour: dict[fx.Node, str]) -> None:
+    """A bias on the way from x to the state is added in the kernel, not in a pass of its own over all steps."""
+    for node in whole.graph.nodes:
+        if colour.get(node) == "x" and node.target is aten.add.Tensor and len(node.args) == 2:
+            product, bias = node.args
+            plain = isinstance(product, fx.Node) and product.target is aten.mm.default
+            vector = isinstance(bias, fx.Node) and colour[bias] == "w" and len(_sizes(bias)) == 1
+            if plain and vector and _feeds_state(node, colour):
+                colour[node] = "s"
+
+
+def _feeds_state(node: fx.Node, colour: dict[fx.Node, str]) -> bool:
+    """Is a value of x read by the recurrence alone, as it is or through views?"""
+    return all(
+        colour.get(user) == "s" or (user in colour and _is_view(user) and _feeds_state(user, colour))
+        for user in node.users
     )
 
 
@@ -289,7 +323,7 @@ def _extract(whole: fx.GraphModule, inputs: list[fx.Node], outputs: list[fx.Node
     return fx.GraphModule(whole, graph)
 
 
-def _flexible(module: fx.GraphModule, batch: int) -> fx.GraphModule:
+def flexible(module: fx.GraphModule, batch: int) -> fx.GraphModule:
     """Let the traced batch be any: where it stands as a number, the rows of x are counted instead."""
     x = next(n for n in module.graph.nodes if n.op == "placeholder")
     for node in list(module.graph.nodes):

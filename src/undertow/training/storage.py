@@ -1,13 +1,8 @@
-"""Files that are whole or not there: written aside, synced, renamed.
-
-A kill at any instant leaves the old file or the new one. A full disk is said in one sentence.
-"""
+"""The files of a run: whole or not there (`undertow.files`), and a refusal of the system said in one sentence."""
 
 from __future__ import annotations
 
 import errno
-import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -16,6 +11,7 @@ from typing import Any
 import msgspec
 
 from undertow.errors import RunError, StorageError
+from undertow.files import replace_file
 
 _NO_ROOM = {
     errno.ENOSPC: "the disk is full: free some space",
@@ -56,29 +52,7 @@ def write_atomic(path: Path, data: bytes) -> None:
         StorageError: the disk is full, or the place cannot be written.
     """
     with writing(path):
-        handle, aside = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
-        try:
-            with os.fdopen(handle, "wb") as file:
-                file.write(data)
-                file.flush()
-                os.fsync(file.fileno())
-            Path(aside).chmod(0o644)
-            Path(aside).replace(path)
-        except BaseException:
-            Path(aside).unlink(missing_ok=True)
-            raise
-        sync_folder(path.parent)
-
-
-def sync_folder(path: Path) -> None:
-    """Make a rename in this folder survive a power cut, where the system can."""
-    if os.name != "posix":
-        return
-    handle = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(handle)
-    finally:
-        os.close(handle)
+        replace_file(path, data)
 
 
 def write_json(path: Path, value: Any) -> None:
