@@ -1,4 +1,4 @@
-"""The generated source of three cells, word for word; `UNDERTOW_GOLDEN=write pytest tests/compiler/test_golden.py` writes it anew.
+"""Plans and generated source of three cells, word for word; `UNDERTOW_GOLDEN=write pytest tests/compiler/test_golden.py` writes it anew.
 
 It is the same on every machine: registers are 64 bytes wide in the source, whatever they are in the processor.
 """  # noqa: E501
@@ -11,6 +11,7 @@ import pytest
 from undertow import cells
 from undertow.compiler.emit_numba import emit
 from undertow.compiler.function import compile_step
+from undertow.compiler.show import describe
 from undertow.compiler.trace import Variation
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "compiler"
@@ -21,14 +22,24 @@ CASES = {
 }
 
 
+def made_of(name):
+    cell, how = CASES[name]
+    return compile_step(cell, tuple(tuple(w.shape) for w in cell.init()), 32, how)
+
+
+def is_as_it_was(text, file):
+    if os.environ.get("UNDERTOW_GOLDEN") == "write":
+        GOLDEN.mkdir(parents=True, exist_ok=True)
+        (GOLDEN / file).write_text(text, encoding="utf-8")
+    assert text == (GOLDEN / file).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", CASES)
+def test_plan_is_as_it_was(name):
+    is_as_it_was(describe(made_of(name)), f"{name}.plan.txt")
+
+
 @pytest.mark.parametrize("half", ["forward", "infer", "backward"])
 @pytest.mark.parametrize("name", CASES)
 def test_source_is_as_it_was(name, half):
-    cell, how = CASES[name]
-    made = compile_step(cell, tuple(tuple(w.shape) for w in cell.init()), 32, how)
-    source = emit(made.plan, half, 32)
-    file = GOLDEN / f"{name}_{half}.py.txt"
-    if os.environ.get("UNDERTOW_GOLDEN") == "write":
-        file.parent.mkdir(parents=True, exist_ok=True)
-        file.write_text(source, encoding="utf-8")
-    assert source == file.read_text(encoding="utf-8")
+    is_as_it_was(emit(made_of(name).plan, half, 32), f"{name}_{half}.py.txt")

@@ -9,6 +9,12 @@ import time
 from collections.abc import Callable
 from dataclasses import dataclass
 
+LEAST_PAIRS = 7
+MOST_PAIRS = 1000
+LONG = 0.5  # seconds, of a pair
+WARM_UP_RUNS = 3
+WARM_UP_SECONDS = 1.0  # of each side: what takes longer than that is warm after one run
+
 
 @dataclass(frozen=True)
 class Paired:
@@ -22,24 +28,40 @@ class Paired:
     pairs: int
 
 
-def paired(base: Callable[[], object], ours: Callable[[], object], seconds: float = 1.0) -> Paired:
-    """Run both in turn for about so many seconds, after a warm-up.
+def paired(
+    base: Callable[[], object],
+    ours: Callable[[], object],
+    seconds: float = 1.0,
+    between: Callable[[], object] = lambda: None,
+) -> Paired:
+    """Run both in turn for about so many seconds, after a warm-up; who goes first changes from pair to pair.
 
     Args:
         base: what is compared with.
         ours: what is measured.
         seconds: for all pairs together; at least 7 pairs are run.
+        between: run after each pair that is long, and so does not feel what it leaves in the caches.
 
     Returns:
         Medians, and the range of the ratios of pairs.
     """
-    for _ in range(3):
-        base()
-        ours()
+    for action in (base, ours):
+        _warm(action)
     pairs: list[tuple[float, float]] = []
     end = time.perf_counter() + seconds
-    while len(pairs) < 7 or (time.perf_counter() < end and len(pairs) < 1000):
-        pairs.append((timed(base), timed(ours)))
+    while len(pairs) < LEAST_PAIRS or (time.perf_counter() < end and len(pairs) < MOST_PAIRS):
+        if len(pairs) % 2:
+            own = timed(ours)
+            pairs.append((timed(base), own))
+        else:
+            pairs.append((timed(base), timed(ours)))
+        if sum(pairs[-1]) > LONG:
+            between()
+    return summed_up(pairs)
+
+
+def summed_up(pairs: list[tuple[float, float]]) -> Paired:
+    """Medians of pairs of seconds (base, ours), and the range of their ratios."""
     ratios = sorted(b / o for b, o in pairs)
     return Paired(
         base_ms=1e3 * middle([b for b, _ in pairs]),
@@ -63,3 +85,11 @@ def middle(values: list[float]) -> float:
     ordered = sorted(values)
     half = len(ordered) // 2
     return ordered[half] if len(ordered) % 2 else (ordered[half - 1] + ordered[half]) / 2
+
+
+def _warm(action: Callable[[], object]) -> None:
+    spent = 0.0
+    for _ in range(WARM_UP_RUNS):
+        spent += timed(action)
+        if spent > WARM_UP_SECONDS:
+            return

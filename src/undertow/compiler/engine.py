@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from undertow.cells.cell import Cell
+from undertow.compiler.torch_marks import not_looked_into, seen_as_constant
 from undertow.errors import MissingExtraError, SettingError
 from undertow.unroll.chain import Course, chain
 
@@ -107,7 +108,7 @@ def _unfit(engine: str, x: Tensor, start: Any, weights: Any, course: Course) -> 
     return "" if x.shape[1] else "the batch is empty"
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@seen_as_constant
 def _missing() -> str:
     return numba_missing()
 
@@ -124,7 +125,7 @@ def numba_missing() -> str:
     return ""
 
 
-@torch.compiler.disable  # type: ignore[untyped-decorator]
+@not_looked_into
 def _warn_once(text: str) -> None:
     _warn(text)
 

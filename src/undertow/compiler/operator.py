@@ -22,6 +22,7 @@ from undertow.compiler import function
 from undertow.compiler.emit_numba import reads
 from undertow.compiler.function import BITS, Kept, Recurrence, Walked, compile_step
 from undertow.compiler.read import NoRowError
+from undertow.compiler.torch_marks import seen_as_constant
 from undertow.compiler.trace import Variation
 from undertow.errors import SettingError
 from undertow.unroll.chain import Course
@@ -228,7 +229,7 @@ for _operator in (infer, forward, backward):
     _operator.register_vmap(_slice_by_slice(_operator))
 
 
-@torch.compiler.assume_constant_result  # type: ignore[untyped-decorator]
+@seen_as_constant
 def fit_constant(
     cell: Cell, shapes: Any, dtype: torch.dtype, how: tuple[bool, bool, bool]
 ) -> tuple[str, str]:

@@ -1,0 +1,178 @@
+"""The benchmarks, one row each: a name, a line of text, its options, and how it is measured and shown.
+
+What a row needs is loaded when its benchmark is asked for.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+import tyro
+
+from undertow.errors import MissingExtraError, SettingError
+
+Tell = Callable[[str], None]
+Table = tuple[str, list[dict[str, Any]]]  # a title, and rows as a person reads them
+
+
+@dataclass(frozen=True)
+class Common:
+    """What every benchmark takes."""
+
+    threads: int = 0
+    """Of torch and of the kernels; 0 leaves them as they are."""
+    keep: str | None = None
+    """Also write the result to this file, row by row, with machine and versions."""
+    json: bool = False
+    """Print as JSON, see docs/benchmarks.md."""
+    busy: bool = False
+    """Keep a second process busy beside the measurement."""
+    waiting: Literal["as-is", "active", "passive", "default"] = "as-is"
+    """How torch's threads wait for one another: OMP_WAIT_POLICY, or none of it; as-is is passive unless it is set."""
+
+
+@dataclass(frozen=True)
+class Recurrence(Common):
+    """What is compared, and how long."""
+
+    against: tuple[str, ...] = ()
+    """Peers: torch, packed, eager, jax, own, torch-compile. By default all installed ones but the last, which takes
+    minutes a row."""
+    cells: tuple[str, ...] = ()
+    """Cells of `undertow cells`, or your own as FILE.py:Class or FILE.py:*. By default each peer's own choice."""
+    hidden: tuple[str, ...] = ()
+    """Only the shapes of the grid with these numbers of hidden units."""
+    shape: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """One shape T,B,I,H in place of the grid; may be given more than once."""
+    seconds: float = 1.0
+    """For the pairs of each row."""
+    patient: bool = False
+    """Let torch.compile unroll sequences longer than 100 steps, too."""
+
+
+@dataclass(frozen=True)
+class Compile(Common):
+    """Which cells, how long."""
+
+    cells: tuple[str, ...] = ()
+    """Cells of `undertow cells`, or your own as FILE.py:Class. By default seven of them."""
+    steps: tuple[str, ...] = ()
+    """Lengths of the first walk; by default 10, 10000, 100000."""
+
+
+@dataclass(frozen=True)
+class Memory(Common):
+    """Which cells, which shapes."""
+
+    cells: tuple[str, ...] = ()
+    """Cells of `undertow cells`, or your own as FILE.py:Class. By default lstm, gru, rnn, peephole_lstm."""
+    shape: Annotated[tuple[str, ...], tyro.conf.UseAppendAction] = ()
+    """A shape T,B,I,H; may be given more than once. By default (100, 32, 256, 256) and (100000, 1, 16, 32)."""
+
+
+@dataclass(frozen=True)
+class Sampling(Common):
+    """How long."""
+
+    seconds: float = 1.0
+    """For the pairs of each row."""
+
+
+@dataclass(frozen=True)
+class Benchmark:
+    """How one is measured and shown. A row of its result is a record with `met`; with `lost`, if it has two bars."""
+
+    row: type[Any]
+    measure: Callable[[Any, Tell], Iterable[Any]]
+    tables: Callable[[Sequence[Any]], list[Table]]
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A row of the table."""
+
+    text: str
+    arguments: type[Common]
+    load: Callable[[], Benchmark]
+
+
+def _recurrence() -> Benchmark:
+    from undertow.bench import recurrence, row
+    from undertow.bench.shape import parse_shape
+
+    def measure(given: Recurrence, tell: Tell) -> Iterable[row.Row]:
+        wanted = recurrence.Wanted(
+            against=words(given.against),
+            cells=words(given.cells),
+            shapes=tuple(parse_shape(text) for text in given.shape),
+            hidden=numbers(given.hidden, "--hidden"),
+            seconds=given.seconds,
+            patient=given.patient,
+        )
+        return recurrence.measure(wanted, tell)
+
+    return Benchmark(row.Row, measure, row.tables)
+
+
+def _compile() -> Benchmark:
+    from undertow.bench import compile_time
+
+    def measure(given: Compile, tell: Tell) -> Iterable[compile_time.Row]:
+        return compile_time.measure(words(given.cells), numbers(given.steps, "--steps"), tell)
+
+    return Benchmark(compile_time.Row, measure, compile_time.tables)
+
+
+def _memory() -> Benchmark:
+    from undertow.bench import memory
+    from undertow.bench.shape import parse_shape
+
+    def measure(given: Memory, tell: Tell) -> Iterable[memory.Row]:
+        return memory.measure(words(given.cells), tuple(parse_shape(text) for text in given.shape), tell)
+
+    return Benchmark(memory.Row, measure, memory.tables)
+
+
+def _sampling() -> Benchmark:
+    name = "undertow.bench.sampling"
+    if importlib.util.find_spec(name) is None:
+        raise MissingExtraError("bench sampling is not part of this install.")
+    sampling: Any = importlib.import_module(name)
+
+    def tables(rows: Sequence[Any]) -> list[Table]:
+        return [(sampling.TEXT, [sampling.shown(row) for row in rows])]
+
+    return Benchmark(sampling.Row, lambda given, tell: sampling.measure(given.seconds, tell), tables)
+
+
+BENCHMARKS = {
+    "recurrence": Entry(
+        "compiled cells against torch.nn, packed sequences, the eager loop, torch.compile, JAX, our own LSTM",
+        Recurrence,
+        _recurrence,
+    ),
+    "compile": Entry("how long compiling a cell takes, cold and cached, at any length", Compile, _compile),
+    "memory": Entry("peak memory of training over what must be kept for backward", Memory, _memory),
+    "sampling": Entry("drawing characters, against a loop of torch.nn steps", Sampling, _sampling),
+}
+
+
+def words(given: Iterable[str]) -> tuple[str, ...]:
+    """a,b c -> a, b, c"""
+    return tuple(part.strip() for text in given for part in text.split(",") if part.strip())
+
+
+def numbers(given: Iterable[str], option: str) -> tuple[int, ...]:
+    """Whole numbers above zero, split at commas.
+
+    Raises:
+        SettingError: something else.
+    """
+    found = words(given)
+    for text in found:
+        if not (text.isascii() and text.isdigit() and 0 < int(text) < 10**9):
+            raise SettingError(f"{option} takes whole numbers above zero, as in 64,128; got {text!r}.")
+    return tuple(map(int, found))
