@@ -10,9 +10,9 @@ import pytest
 
 from undertow import cells
 from undertow.compiler.emit_numba import emit
-from undertow.compiler.function import compile_step
+from undertow.compiler.recurrence import compile_step
 from undertow.compiler.show import describe
-from undertow.compiler.trace import Variation
+from undertow.compiler.variation import Variation
 
 GOLDEN = Path(__file__).parent.parent / "golden" / "compiler"
 CASES = {

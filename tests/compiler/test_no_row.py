@@ -12,7 +12,7 @@ from torch.nn.functional import linear
 import undertow as ut
 from cases import Case, H, I
 from undertow.compiler.function import fused
-from undertow.compiler.read import NoRowError
+from undertow.compiler.graph import NoRowError
 
 
 def cell_of(body: Any) -> ut.Cell:

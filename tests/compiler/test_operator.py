@@ -13,7 +13,7 @@ import undertow as ut
 from undertow import cells
 from undertow.compiler import operator
 from undertow.compiler.engine import walk
-from undertow.compiler.trace import Variation
+from undertow.compiler.variation import Variation
 from undertow.unroll.chain import Course, chain
 
 PLAIN = Variation()

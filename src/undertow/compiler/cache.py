@@ -64,7 +64,7 @@ class Stored:
     def _load(self) -> int:
         """The address of what the disk holds, or 0."""
         context = cpu_target.target_context
-        payload = _read(self._path())
+        payload = kept_payload(self._path())
         if payload is None:
             return 0
         rtsys.initialize(
@@ -79,7 +79,7 @@ class Stored:
         self._held = numba.cfunc("void(int64)", error_model="numpy")(self.function)
         name, _, (machine_code, bitcode) = self._held._library.serialize_using_object_code()
         entry = self._held.native_name
-        _write(self._path(), msgspec.msgpack.encode((entry, name, machine_code, bitcode)))
+        keep_payload(self._path(), msgspec.msgpack.encode((entry, name, machine_code, bitcode)))
         return int(self._held.address)
 
     def _path(self) -> Path:
@@ -132,7 +132,7 @@ def _found(path: Path) -> os.stat_result | None:
         return None
 
 
-def _read(path: Path) -> bytes | None:
+def kept_payload(path: Path) -> bytes | None:
     """The checked payload of a file, or nothing where there is none that can be used."""
     folder, found = path.parent, _found(path)
     if refused := _refusal(folder):
@@ -157,7 +157,7 @@ def _read(path: Path) -> bytes | None:
     return payload
 
 
-def _write(path: Path, payload: bytes) -> None:
+def keep_payload(path: Path, payload: bytes) -> None:
     """Keep a payload, if the folder lets us."""
     folder = path.parent
     try:

@@ -47,7 +47,7 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
     if _transformed():
         return _by_operator(engine, cell, x, start, weights, course)
     from undertow.compiler.function import fused  # Numba is loaded only where it is used
-    from undertow.compiler.read import NoRowError
+    from undertow.compiler.graph import NoRowError
 
     try:
         return fused(cell, x, start, weights, course)
@@ -98,10 +98,11 @@ def _unfit(engine: str, x: Tensor, start: Any, weights: Any, course: Course) -> 
     tensors = [x, *start, *weights]
     if course.taps is not None:
         return "every state's gradient is asked for"
-    if any(t.device.type != "cpu" for t in tensors):
+    if any(not t.is_cpu for t in tensors):
         return "kernels run on the CPU, and a tensor is elsewhere"
-    if x.dtype not in (torch.float32, torch.float64) or any(t.dtype != x.dtype for t in tensors):
-        kinds = ", ".join(sorted({str(t.dtype) for t in tensors}))
+    kinds_found = {t.dtype for t in tensors}
+    if len(kinds_found) > 1 or x.dtype not in (torch.float32, torch.float64):
+        kinds = ", ".join(sorted(map(str, kinds_found)))
         return f"kernels hold float32 or float64, all alike, and got {kinds}"
     if any(s.dim() != 2 for s in start):
         return "a state is not [B, n]"

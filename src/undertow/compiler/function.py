@@ -2,84 +2,24 @@
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Sequence
-from dataclasses import dataclass, field
-from functools import lru_cache
+from dataclasses import dataclass
+from itertools import compress
 from typing import Any
 
 import torch
-from torch import Tensor, fx
+from torch import Tensor
 
 from undertow.cells.cell import Cell
 from undertow.compiler.buffers import POOL
-from undertow.compiler.differentiate import differentiate
-from undertow.compiler.emit_numba import reads
-from undertow.compiler.hoist import Around, around, product
-from undertow.compiler.kernel import Kernel
-from undertow.compiler.plan import Plan, plan
-from undertow.compiler.read import NoRowError, Outer, read
-from undertow.compiler.trace import Traced, Variation, trace
+from undertow.compiler.hoist import product
+from undertow.compiler.plan import Plan
+from undertow.compiler.recurrence import BITS, Recurrence, compile_step
+from undertow.compiler.sums import Outer
+from undertow.compiler.variation import Variation
 from undertow.unroll.chain import Course, chain
 
 PLAIN = Course()
-BUILDING = threading.RLock()  # torch traces, and Numba compiles, in one thread at a time
-BITS = {torch.float32: 32, torch.float64: 64}
-
-
-@dataclass(frozen=True, eq=False)
-class Recurrence:
-    """A cell's step, compiled for its sizes and one variation."""
-
-    cell: Cell
-    traced: Traced
-    around: Around
-    plan: Plan
-    epilogue: fx.GraphModule
-    bits: int
-    kernels: dict[str, Kernel] = field(default_factory=dict)
-
-    def kernel(self, half: str) -> Kernel:
-        """forward, infer or backward, built when it is first asked for."""
-        with BUILDING:
-            if half not in self.kernels:
-                self.kernels[half] = Kernel(self.plan, half, self.bits)
-            return self.kernels[half]
-
-
-def compile_step(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation) -> Recurrence:
-    """Trace, differentiate, plan. The kernels are built when they are first called.
-
-    Raises:
-        NoRowError: the step holds an op that no kernel can.
-    """
-    with BUILDING:
-        found = _attempted(cell, shapes, bits, how)
-    if isinstance(found, NoRowError):
-        raise NoRowError(str(found))
-    return found
-
-
-@lru_cache(512)
-def _attempted(
-    cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation
-) -> Recurrence | NoRowError:
-    """A refusal is remembered, too: a cell on the eager loop is not traced again at every call."""
-    try:
-        return _compiled(cell, shapes, bits, how)
-    except NoRowError as error:
-        return error.with_traceback(None)
-
-
-def _compiled(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation) -> Recurrence:
-    dtype = torch.float32 if bits == 32 else torch.float64
-    weights = [torch.zeros(s, dtype=dtype) for s in shapes]
-    traced = trace(cell, weights, how)
-    roles = [("u", traced.sequences), ("m", traced.masks), ("s", traced.states), ("k", traced.derived)]
-    joint = read(differentiate(traced), [*roles, ("d", traced.states)], traced.batch)
-    moves = ([False] if how.state_mask else []) + [True] * (traced.masks - how.state_mask)
-    assert joint.epilogue is not None
-    return Recurrence(cell, traced, around(traced, weights), plan(joint, tuple(moves)), joint.epilogue, bits)
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,7 +43,8 @@ class Kept:
 
     feeds: list[Tensor | None]
     derived: list[Tensor]
-    saved: list[Tensor]
+    saved: Tensor  # all in one piece of memory
+    olds: list[Tensor | None]  # the states before every step, where a weight's gradient is made of them
 
 
 def prepare(cell: Cell, x: Tensor, weights: Sequence[Tensor], course: Course) -> Walked:
@@ -156,22 +97,76 @@ def _divide(walked: Walked, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Ten
     return start, seen.reshape(walked.steps * walked.batch, -1), [t.detach() for t in inputs[count + 1 :]]
 
 
-def forward(walked: Walked, inputs: Sequence[Tensor], half: str) -> tuple[list[Tensor], Kept]:
-    """Every state of every step and after the last, and what backward needs; inputs are start, x and weights."""
+def forward(
+    walked: Walked, inputs: Sequence[Tensor], half: str, before: bool = True
+) -> tuple[list[Tensor], Kept]:
+    """Every state of every step and after the last, and what backward needs.
+
+    Args:
+        walked: what the call fixes.
+        inputs: start states, x and weights.
+        half: "forward" where a backward walk may follow, else "infer".
+        before: keep the states before every step, too, in one piece of memory with those after.
+    """
     plan = walked.made.plan
     with torch.no_grad():
         start, seen, weights = _divide(walked, inputs)
         feeds, derived = walked.made.around.before(seen, weights)
-    shape, dtype = (walked.steps, walked.batch), seen.dtype
-    saved = [POOL.empty((*shape, w), dtype) for w in plan.saved] if half == "forward" else []
-    news = [POOL.empty((walked.steps, *s.shape), dtype) for s in start]
+    dtype = seen.dtype
+    training = half == "forward"
+    saved = (
+        POOL.empty((saved_size(plan, walked.steps * walked.batch),), dtype) if training else seen.new_empty(0)
+    )
+    olds, news = _states(walked, start, before and training)
     feeds = [f.contiguous() for f in feeds]
-    named = _named(u=feeds, m=walked.masks, start=start, a=news, q=saved)
+    named = _named(u=feeds, m=walked.masks, start=start, a=news)
+    if training:
+        named |= _pieces(walked, saved)
     named |= {f"slots{n}": walked.steps for n in range(len(start))}
     walked.made.kernel(half).run(named, derived, walked.steps, walked.batch, walked.course.reverse)
-    read = reads(plan, "backward")
-    kept = Kept([f if f"u{n}" in read else None for n, f in enumerate(feeds)], derived, saved)
+    read = walked.made.feeds_read
+    kept = Kept([f if n in read else None for n, f in enumerate(feeds)], derived, saved, olds)
     return [*news, *(n[walked.last].clone() for n in news)], kept
+
+
+def saved_size(plan: Plan, rows: int) -> int:
+    """Numbers that backward reads beside states and sequences."""
+    return rows * sum(plan.saved)
+
+
+def _pieces(walked: Walked, saved: Tensor) -> dict[str, Any]:
+    """Where each kept value lies; as a tensor where a weight's gradient is made of it."""
+    found: dict[str, Any] = {}
+    begin, base, size = 0, saved.data_ptr(), saved.element_size()
+    operands = walked.made.operands
+    for n, width in enumerate(walked.made.plan.saved):
+        name, count = f"q{n}", walked.steps * walked.batch * width
+        piece = base + begin * size
+        found[name] = saved[begin : begin + count].view(-1, width) if name in operands else piece
+        begin += count
+    return found
+
+
+def _states(
+    walked: Walked, start: Sequence[Tensor], before: bool
+) -> tuple[list[Tensor | None], list[Tensor]]:
+    """Room for the states after every step and, of those that a weight's gradient is made of, before every step.
+
+    The two are the same but for the first and the last.
+    """
+    olds: list[Tensor | None] = []
+    news: list[Tensor] = []
+    steps, reverse = walked.steps, walked.course.reverse
+    for n, begin in enumerate(start):
+        if not before or f"s{n}" not in walked.made.operands:
+            olds.append(None)
+            news.append(POOL.empty((steps, *begin.shape), begin.dtype))
+            continue
+        whole = POOL.empty((steps + 1, *begin.shape), begin.dtype)
+        whole[steps if reverse else 0].copy_(begin)
+        olds.append(whole[1:] if reverse else whole[:-1])
+        news.append(whole[:-1] if reverse else whole[1:])
+    return olds, news
 
 
 class _Walk(torch.autograd.Function):
@@ -215,17 +210,20 @@ def backward(
         given = [POOL.empty((steps, batch, w), seen.dtype) for w in plan.sequences]
         left = [POOL.empty((steps, batch, w), seen.dtype) for w in plan.operands]
         olds = [torch.empty_like(s) for s in start]
-        named = _named(
-            u=kept.feeds,
-            m=walked.masks,
-            start=start,
-            a=news,
-            q=kept.saved,
-            y=incoming,
-            last=last,
-            g=given,
-            o=left,
-        ) | _named(old=olds)
+        named = (
+            _named(
+                u=kept.feeds,
+                m=walked.masks,
+                start=start,
+                a=news,
+                y=incoming,
+                last=last,
+                g=given,
+                o=left,
+            )
+            | _named(old=olds, s=kept.olds)
+            | _pieces(walked, kept.saved)
+        )
         found = made.kernel("backward").run(named, kept.derived, steps, batch, walked.course.reverse)
         named |= _named(c=found)
         outer = _behind(walked, seen, weights, kept, named, wanted[count:])
@@ -244,37 +242,29 @@ def _behind(
     made, mask = walked.made, walked.course.input_mask
     given = [_rows(named[f"g{n}"]) for n in range(len(made.plan.sequences))]
     if any(wanted[1:]):
-        inner = made.epilogue(*(_sum(s, named, walked.course.reverse) for s in made.plan.sums), *kept.derived)
+        found = made.epilogue.forward(*(_sum(s, named) for s in made.plan.sums), *kept.derived)
     else:
-        inner = [torch.zeros_like(d) for d in kept.derived]
-    found = made.around.behind(seen, weights, [*given, *inner], wanted)
-    if found[0] is not None:
-        for_x = found[0].view(walked.steps, walked.batch, -1)
-        found[0] = for_x if mask is None else for_x * mask
-    return found
+        found = [torch.zeros_like(d) for d in kept.derived]
+    inner = compress(found, made.around.inner)
+    outer = made.around.behind(seen, weights, [*given, *inner], wanted)
+    if outer[0] is not None:
+        for_x = outer[0].view(walked.steps, walked.batch, -1)
+        outer[0] = for_x if mask is None else for_x * mask
+    return outer
 
 
-def _sum(item: Any, named: dict[str, Tensor], reverse: bool) -> Tensor:
-    """A weight's gradient, or a part of it, from what the walk left."""
+def _sum(item: Any, named: dict[str, Tensor]) -> Tensor:
+    """A weight's gradient aᵀ·b, or a part of it, from what the walk left.
+
+    It is made as bᵀ·a and turned: steps use their matrices turned, and so what reaches the weight lies as it does.
+    """
     if not isinstance(item, Outer):
         return named[item.value].reshape(item.shape)
-    if item.a[0] == "s":
-        return _with_old(named[f"start{item.a[1:]}"], named[f"a{item.a[1:]}"], named[item.b], reverse)
-    if item.b[0] == "s":
-        return _with_old(named[f"start{item.b[1:]}"], named[f"a{item.b[1:]}"], named[item.a], reverse).T
-    return _rows(named[item.a]).T @ _rows(named[item.b])
+    return product(_rows(named[item.b]).T, _rows(named[item.a])).T
 
 
 def _rows(sequence: Tensor) -> Tensor:
     return sequence.flatten(0, -2)
-
-
-def _with_old(start: Tensor, news: Tensor, b: Tensor, reverse: bool) -> Tensor:
-    """Σ_t old_tᵀ·b_t, where old_t is the state before step t."""
-    b = b.view(*news.shape[:2], -1)
-    first, earlier, later = (b[-1], news[1:], b[:-1]) if reverse else (b[0], news[:-1], b[1:])
-    result = product(start.T, first)
-    return result.addmm_(_rows(earlier).T, _rows(later)) if len(earlier) else result
 
 
 def _differentiable(

@@ -7,16 +7,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import torch
 from torch import Tensor, fx
 
 from undertow.compiler.buffers import POOL, SMALL
-from undertow.compiler.decompose import WHOLE
-from undertow.compiler.trace import Traced, flexible, to_fx
 
-mm = torch.ops.aten.mm.default
+mm, transpose = torch.ops.aten.mm.default, torch.ops.aten.t.default
 
 
 def product(x: Tensor, w: Tensor) -> Tensor:
@@ -30,17 +27,17 @@ def product(x: Tensor, w: Tensor) -> Tensor:
 class Around:
     """The two outer parts of a recurrence."""
 
-    traced: Traced
     prologue: fx.GraphModule  # (*weights) -> derived weights
     hoisted: fx.GraphModule  # (x, *derived) -> sequences
-    pull: fx.GraphModule  # (x, *weights, *gradients of sequences and derived) -> gradients of x and weights
+    pull: fx.GraphModule  # (x, *weights, *gradients of sequences and of inner) -> gradients of x and weights
+    inner: tuple[bool, ...]  # which derived weights the recurrence itself reads
     used: tuple[bool, ...]  # x and which weights the step reads
     pulls: dict[tuple[bool, ...], fx.GraphModule] = field(default_factory=dict)
 
     def before(self, x: Tensor, weights: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
         """Sequences and derived weights, of x [T·B, I]."""
-        derived = list(self.prologue(*weights))
-        return list(self.hoisted(x, *derived)), derived
+        derived = list(self.prologue.forward(*weights))
+        return list(self.hoisted.forward(x, *derived)), derived
 
     def behind(
         self, x: Tensor, weights: Sequence[Tensor], gradients: Sequence[Tensor], wanted: Sequence[bool]
@@ -50,36 +47,12 @@ class Around:
         if not any(key):
             return [None] * len(key)
         if key not in self.pulls:
-            self.pulls[key] = _only(self.pull, key)
-        return list(self.pulls[key](x, *weights, *gradients))
+            self.pulls[key] = only(self.pull, key)
+        return list(self.pulls[key].forward(x, *weights, *gradients))
 
 
-def around(traced: Traced, weights: Sequence[Tensor]) -> Around:
-    """Trace the gradients of what lies outside the walk; both parts with products in reused memory."""
-    nodes = [n for n in traced.hoisted.graph.nodes if n.op == "placeholder"]
-    x = torch.zeros(nodes[0].meta["val"].shape, dtype=weights[0].dtype if weights else None)
-
-    def joint(*arguments: Tensor) -> Any:
-        inputs, gradients = arguments[: 1 + len(weights)], arguments[1 + len(weights) :]
-
-        def outer(x: Tensor, *weights: Tensor) -> Any:
-            derived = traced.prologue(*weights)
-            return (*traced.hoisted(x, *derived), *derived)
-
-        found: Any = torch.func.vjp(outer, *inputs)
-        return found[1](tuple(gradients))
-
-    results = [
-        n.meta["val"] for m in (traced.hoisted, traced.prologue) for n in _output(m) if isinstance(n, fx.Node)
-    ]
-    examples = [x, *weights, *(torch.zeros(r.shape, dtype=r.dtype) for r in results)]
-    pull = pooled(flexible(to_fx(joint, examples, WHOLE), traced.batch))
-    own = [n for n in traced.prologue.graph.nodes if n.op == "placeholder"]
-    used = (bool(nodes[0].users), *(bool(n.users) for n in own))
-    return Around(traced, traced.prologue, pooled(traced.hoisted), pull, used)
-
-
-def _output(module: fx.GraphModule) -> list[Any]:
+def outputs(module: fx.GraphModule) -> list[fx.Node]:
+    """What a traced module gives."""
     return list(next(n for n in module.graph.nodes if n.op == "output").args[0])
 
 
@@ -90,8 +63,20 @@ def _copy(module: fx.GraphModule) -> fx.GraphModule:
 
 
 def pooled(module: fx.GraphModule) -> fx.GraphModule:
-    """The same module with its products in reused memory."""
+    """The same module with its products in reused memory.
+
+    A product that is only made to be turned is made turned: (a·b)ᵀ = bᵀ·aᵀ, and nothing copies it into place later.
+    """
     made = _copy(module)
+    for node in list(made.graph.nodes):
+        inner = node.args[0] if node.target is transpose else None
+        if isinstance(inner, fx.Node) and inner.target is mm and len(inner.users) == 1:
+            with made.graph.inserting_before(node):
+                a, b = (made.graph.call_function(transpose, (i,)) for i in inner.args)
+                turned = made.graph.call_function(mm, (b, a))
+            node.replace_all_uses_with(turned)
+            made.graph.erase_node(node)
+            made.graph.erase_node(inner)
     for node in made.graph.nodes:
         if node.op == "call_function" and node.target is mm:
             node.target = product
@@ -99,7 +84,7 @@ def pooled(module: fx.GraphModule) -> fx.GraphModule:
     return made
 
 
-def _only(module: fx.GraphModule, wanted: tuple[bool, ...]) -> fx.GraphModule:
+def only(module: fx.GraphModule, wanted: tuple[bool, ...]) -> fx.GraphModule:
     """The same module without what makes the other outputs."""
     made = _copy(module)
     last = next(n for n in made.graph.nodes if n.op == "output")

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
+from array import array
 from collections.abc import Sequence
 from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor
 
@@ -24,8 +24,6 @@ SERIAL = 1 << 15  # numbers of a matrix that one thread packs as fast as two
 
 TEAM_BYTES = 1 << 20  # of weights: more than a core keeps close at hand beside what it works on
 
-Numbers = np.ndarray[Any, np.dtype[np.int64]]
-
 
 class Kernel:
     """A compiled half with all that does not change from call to call."""
@@ -33,15 +31,17 @@ class Kernel:
     def __init__(self, plan: Plan, half: str, bits: int) -> None:
         self.plan, self.half, self.bits = plan, half, bits
         self.names = arguments(plan, half)
-        self.weights = weight_names(plan, half)
         part: Half = getattr(plan, half)
-        self.products = {packed_name(s): s for s in part.stages if isinstance(s, Product)}
+        products = {packed_name(s): s for s in part.stages if isinstance(s, Product)}
+        weights = weight_names(plan, half)  # k2, or k2n, k2t for a matrix as it is or transposed
+        self.sources = [(n, int(n[1:].rstrip("nt")), products.get(n)) for n in weights]
         self.dtype = torch.float32 if bits == 32 else torch.float64
-        self.share = Share(build(plan, half, bits).address)
+        self.built = build(plan, half, bits)  # its machine code goes when it goes
+        self.share = Share(self.built.address)
         self.fixed = scratch_size(plan, half, 0)
         self.per_row = scratch_size(plan, half, 1) - self.fixed
-        width = panel_width(bits)
-        sizes = [packed_size(s.depth, s.width, width) for s in self.products.values()]
+        self.panel = panel_width(bits)
+        sizes = [packed_size(s.depth, s.width, self.panel) for s in products.values()]
         self.weight_bytes = sum(sizes) * self.dtype.itemsize
 
     def run(
@@ -49,16 +49,18 @@ class Kernel:
     ) -> list[Tensor]:
         """Walk over time with these arrays; gives the column sums of a backward walk. None is an address of 0."""
         values = named | self.packed(derived)
-        places = np.array([_address(values[name]) for name in self.names], np.int64)
+        places = array("q", [_address(values[name]) for name in self.names])
         threads = torch.get_num_threads()
         parts = threads if self.wants_team(batch, threads) else 1
         shards = [(0, batch)] * parts if parts > 1 else shards_of(batch, threads)
         room, rooms = self.rooms(shards, parts)
-        meeting = np.zeros(LINE, np.int64)  # a cache line of its own
-        call = [0, len(shards), places.ctypes.data, steps, batch, int(back), parts, meeting.ctypes.data + 64]
+        meeting = array("q", [0] * 3 * LINE)  # the count in the middle has a cache line of its own
+        middle = meeting.buffer_info()[0] + LINE * meeting.itemsize
+        call = [0, len(shards), places.buffer_info()[0], steps, batch, int(back), parts, middle]
+        base, width = room.data_ptr(), room.element_size()
         for (r0, r1), begin in zip(shards, rooms, strict=True):
-            call += [room.data_ptr() + begin * room.element_size(), r0, r1]
-        self.share.run(np.array(call, np.int64), min(threads, len(shards)))
+            call += [base + begin * width, r0, r1]
+        self.share.run(array("q", call), min(threads, len(shards)))
         return self.sums(room, shards, rooms, parts) if self.half == "backward" else []
 
     def wants_team(self, batch: int, threads: int) -> bool:
@@ -75,16 +77,24 @@ class Kernel:
 
     def packed(self, derived: Sequence[Tensor]) -> dict[str, Tensor]:
         """Derived weights as the kernel wants them: matrices in panels, vectors in a row."""
-        width = panel_width(self.bits)
         result: dict[str, Tensor] = {}
-        for name in self.weights:
-            product = self.products.get(name)
-            if product is None:
-                result[name] = derived[int(name[1:])].detach().contiguous()
-                continue
-            matrix = derived[int(product.matrix[1:])].detach()
-            result[name] = pack_matrix(matrix.T if product.transposed else matrix, width)
+        for name, number, product in self.sources:
+            weight = derived[number]
+            result[name] = weight.contiguous() if product is None else self.pack(weight, product.transposed)
         return result
+
+    def pack(self, matrix: Tensor, transposed: bool) -> Tensor:
+        """Panels of a matrix of any strides, as it is or transposed."""
+        depth, columns = matrix.shape
+        strides = matrix.stride()
+        if transposed:
+            depth, columns, strides = columns, depth, (strides[1], strides[0])
+        out = POOL.empty((packed_size(depth, columns, self.panel),), self.dtype)
+        panels = -(-columns // self.panel)
+        call = [0, panels, matrix.data_ptr(), *strides, depth, columns, out.data_ptr(), self.panel]
+        threads = 1 if matrix.numel() < SERIAL else min(panels, torch.get_num_threads())
+        _packer(self.bits).run(array("q", call), threads)
+        return out
 
     def sums(self, room: Tensor, shards: list[tuple[int, int]], rooms: list[int], parts: int) -> list[Tensor]:
         """Column sums of all shards, in the order of the shards."""
@@ -103,17 +113,6 @@ def _address(value: Any) -> int:
     if isinstance(value, Tensor):
         return value.data_ptr()
     return 0 if value is None else int(value)
-
-
-def pack_matrix(matrix: Tensor, width: int) -> Tensor:
-    """Panels of a [K, N] matrix of any strides."""
-    depth, columns = matrix.shape
-    out = POOL.empty((packed_size(depth, columns, width),), matrix.dtype)
-    panels = -(-columns // width)
-    call = [0, panels, matrix.data_ptr(), *matrix.stride(), depth, columns, out.data_ptr(), width]
-    threads = 1 if matrix.numel() < SERIAL else min(panels, torch.get_num_threads())
-    _packer(matrix.dtype.itemsize * 8).run(np.array(call, np.int64), threads)
-    return out
 
 
 @lru_cache(2)

@@ -19,11 +19,11 @@ from torch import Tensor
 
 from undertow.cells.cell import Cell
 from undertow.compiler import function
-from undertow.compiler.emit_numba import reads
-from undertow.compiler.function import BITS, Kept, Recurrence, Walked, compile_step
-from undertow.compiler.read import NoRowError
+from undertow.compiler.function import Kept, Walked, saved_size
+from undertow.compiler.graph import NoRowError
+from undertow.compiler.recurrence import BITS, Recurrence, compile_step
 from undertow.compiler.torch_marks import seen_as_constant
-from undertow.compiler.trace import Variation
+from undertow.compiler.variation import Variation
 from undertow.errors import SettingError
 from undertow.unroll.chain import Course
 
@@ -88,9 +88,9 @@ def forward(
 ) -> list[Tensor]:
     """As infer; then the sequences that backward reads, then what it reads beside them."""
     walked = _walked(name, x, weights, masks, reverse)
-    results, kept = function.forward(walked, [*start, x, *weights], "forward")
+    results, kept = function.forward(walked, [*start, x, *weights], "forward", before=False)
     read = [f for f in kept.feeds if f is not None]
-    return [*results, *(f.view(*x.shape[:2], -1).clone() for f in read), *kept.saved]
+    return [*results, *(f.view(*x.shape[:2], -1).clone() for f in read), kept.saved]
 
 
 @torch.library.custom_op("undertow::backward", mutates_args=())
@@ -108,11 +108,12 @@ def backward(
     """Gradients of start states, x and weights; an empty tensor where none is wanted or there is none."""
     walked = _walked(name, x, weights, masks, reverse)
     count, plan = len(start), walked.made.plan
-    feeds = dict(zip(_feeds_read(walked.made), results[2 * count :], strict=False))
+    feeds = dict(zip(walked.made.feeds_read, results[2 * count :], strict=False))
     with torch.no_grad():
         derived = list(walked.made.around.prologue(*weights))
+    saved = results[2 * count + len(feeds)]
     kept = Kept(
-        [feeds.get(n) for n in range(len(plan.sequences))], derived, results[2 * count + len(feeds) :]
+        [feeds.get(n) for n in range(len(plan.sequences))], derived, saved, _before(start, results, reverse)
     )
     found = function.backward(walked, [*start, x, *weights], results[:count], kept, gradients, wanted)
     return _apart([x.new_empty(0) if f is None else f.contiguous() for f in found], gradients)
@@ -129,9 +130,10 @@ def _apart(results: list[Tensor], inputs: Sequence[Tensor | None]) -> list[Tenso
     return own
 
 
-def _feeds_read(made: Recurrence) -> list[int]:
-    read = reads(made.plan, "backward")
-    return [n for n in range(len(made.plan.sequences)) if f"u{n}" in read]
+def _before(start: list[Tensor], results: list[Tensor], reverse: bool) -> list[Tensor | None]:
+    """The state before each step."""
+    pairs = zip(start, results, strict=False)
+    return [torch.cat([n[1:], s[None]] if reverse else [s[None], n[:-1]]) for s, n in pairs]
 
 
 @infer.register_fake
@@ -146,10 +148,11 @@ def _shapes_and_kept(
     x: Tensor, start: list[Tensor], weights: list[Tensor], masks: list[Tensor], name: str, reverse: bool
 ) -> list[Tensor]:
     made = _made(name, weights)
-    widths = [*(made.plan.sequences[n] for n in _feeds_read(made)), *made.plan.saved]
+    widths = [made.plan.sequences[n] for n in made.feeds_read]
     return [
         *_shapes(x, start, weights, masks, name, reverse),
         *(x.new_empty(*x.shape[:2], w) for w in widths),
+        x.new_empty(saved_size(made.plan, x.shape[0] * x.shape[1])),
     ]
 
 

@@ -11,8 +11,8 @@ from dataclasses import dataclass, replace
 
 from undertow.compiler.graph import Graph, Input, Node, prune, users
 from undertow.compiler.ops import CHEAP, POINTWISE
-from undertow.compiler.read import Joint, Outer, Sum
 from undertow.compiler.simplify import simplify
+from undertow.compiler.sums import Joint, Outer, Sum
 
 RECOMPUTE = 20  # floating point operations an element that backward spends rather than reading a kept value
 

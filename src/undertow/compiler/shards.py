@@ -13,13 +13,12 @@ from __future__ import annotations
 import ctypes
 import os
 import threading
+from array import array
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
-from typing import Any
 
-import numpy as np
 import torch
 
 Shares = Callable[[int], None]  # a thread's share of a call, given the address of its numbers
@@ -32,9 +31,9 @@ class Share:
         self.address = address
         self.alone: Shares = ctypes.CFUNCTYPE(None, ctypes.c_void_p)(address)
 
-    def run(self, call: np.ndarray[Any, Any], threads: int) -> None:
+    def run(self, call: array[int], threads: int) -> None:
         """Let so many threads work through the call; back when all shards are done."""
-        place = call.ctypes.data
+        place = call.buffer_info()[0]
         if threads < 2:
             self.alone(place)
             return

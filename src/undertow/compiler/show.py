@@ -7,18 +7,18 @@ from typing import Any
 from torch import fx
 
 from undertow.compiler.emit_numba import emit
-from undertow.compiler.function import Recurrence
 from undertow.compiler.ops import POINTWISE
 from undertow.compiler.plan import Half, Plan, Product
-from undertow.compiler.read import Outer
+from undertow.compiler.recurrence import Recurrence
+from undertow.compiler.sums import Outer
 
 
 def record(made: Recurrence) -> dict[str, Any]:
     """The plan as plain data, for --json. Bytes and operations are a step and a row of the batch."""
     plan, size = made.plan, made.bits // 8
     return {
-        "prologue": _calls(made.traced.prologue),
-        "hoisted": _calls(made.traced.hoisted),
+        "prologue": _calls(made.around.prologue),
+        "hoisted": _calls(made.around.hoisted),
         "sequences": list(plan.sequences),
         "states": list(plan.states),
         "forward": [_stage(s) for s in plan.forward.stages],

@@ -25,6 +25,7 @@ from torch.overrides import TorchFunctionMode
 from undertow.cells.cell import Cell
 from undertow.compiler.decompose import WHOLE
 from undertow.compiler.graph import NoRowError, place_of
+from undertow.compiler.variation import Variation
 
 aten = torch.ops.aten
 NOT_THE_USER = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
@@ -33,15 +34,6 @@ VIEWS = {
     "split_with_sizes", "split", "unbind", "getitem", "slice", "select", "view", "_unsafe_view", "expand",
     "unsqueeze", "squeeze", "permute", "t", "transpose", "alias", "detach",
 }  # fmt: skip
-
-
-@dataclass(frozen=True)
-class Variation:
-    """What joins the step from outside: each makes a kernel of its own."""
-
-    state_mask: bool = False
-    zoneout: bool = False
-    lengths: bool = False
 
 
 @dataclass(frozen=True)
@@ -58,7 +50,7 @@ class Traced:
     batch: int
 
 
-def trace(cell: Cell, weights: Sequence[Tensor], variation: Variation = Variation()) -> Traced:
+def trace(cell: Cell, weights: Sequence[Tensor], variation: Variation) -> Traced:
     """Trace `cell.step` with the shapes and dtype of `weights`.
 
     Raises:

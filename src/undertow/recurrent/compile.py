@@ -66,9 +66,9 @@ def compile(
 
 
 def _compiled(cell: Cell, weights: Any, build: bool) -> Compiled:
-    from undertow.compiler.function import BITS, compile_step
-    from undertow.compiler.read import NoRowError
-    from undertow.compiler.trace import Variation
+    from undertow.compiler.graph import NoRowError
+    from undertow.compiler.recurrence import BITS, compile_step
+    from undertow.compiler.variation import Variation
 
     dtype = weights[0].dtype if len(weights) else torch.float32
     if dtype not in BITS:
