@@ -93,12 +93,28 @@ def _outer_flops(plan: Plan, item: Outer) -> int:
 
 
 def _calls(module: fx.GraphModule) -> list[str]:
-    """A torch.fx module as lines, views left out."""
-    return [
-        f"{n.name} = {getattr(n.target, '__name__', n.target)}({', '.join(str(a) for a in n.args)})"
-        for n in module.graph.nodes
-        if n.op == "call_function"
-    ]
+    """A torch.fx module as lines; inputs are in0, in1, …, and values v0, v1, … in the order of the graph.
+
+    The graph's own names would not do: they differ between one that was traced and one that was read from disk.
+    """
+    names: dict[fx.Node, str] = {}
+    lines = []
+    for node in module.graph.nodes:
+        if node.op == "placeholder":
+            names[node] = f"in{len(names)}"
+            continue
+        names[node] = f"v{sum(name[0] == 'v' for name in names.values())}"
+        if node.op == "call_function":
+            arguments = fx.node.map_arg(node.args, lambda n: _Word(names[n]))
+            target = getattr(node.target, "__name__", str(node.target)).removesuffix(".default")
+            lines.append(f"{names[node]} = {target}({', '.join(map(str, arguments))})")
+    return lines
+
+
+class _Word(str):
+    """A name that is printed without quotes inside a tuple, too."""
+
+    __repr__ = str.__str__
 
 
 def _stage(stage: Any) -> str:

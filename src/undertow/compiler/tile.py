@@ -11,8 +11,7 @@ from __future__ import annotations
 
 from typing import Any
 
-import llvmlite.binding
-from numba import config, int64, njit, types
+from numba import int64, njit, types
 from numba.extending import intrinsic
 
 from undertow.compiler.atomic import integers, take
@@ -26,6 +25,7 @@ from undertow.compiler.vector import (
     constant,
     first_lanes,
     get,
+    has_avx512,
     llvm_type,
     masked_load,
     masked_store,
@@ -34,19 +34,6 @@ from undertow.compiler.vector import (
     put,
     suffix,
 )
-
-
-def has_avx512() -> bool:
-    """Does Numba compile for 512-bit registers here?"""
-    features = config.CPU_FEATURES
-    if features is None:
-        if config.CPU_NAME and config.CPU_NAME not in ("host", llvmlite.binding.get_host_cpu_name()):
-            return any(
-                name in config.CPU_NAME for name in ("avx512", "icelake", "sapphire", "znver4", "znver5")
-            )
-        features = llvmlite.binding.get_host_cpu_features().flatten()
-    return "+avx512f" in features
-
 
 EVEN = (9, 10, 12)  # rows left that two middle tiles take better than one high and one low
 REGISTERS = 3 if has_avx512() else 1  # Vecs across a panel
