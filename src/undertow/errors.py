@@ -40,6 +40,6 @@ class MissingExtraError(UndertowError):
 
 
 class DivergedError(UndertowError):
-    """The loss stopped being a number; what was best before is kept."""
+    """The loss, or what a network says, stopped being a number; what was best before is kept."""
 
     exit_code = 1

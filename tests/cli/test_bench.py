@@ -105,7 +105,9 @@ def test_lists_are_split_at_commas_and_spaces():
 @pytest.mark.parametrize(("given", "left"), [("as-is", "active"), ("passive", "passive"), ("default", None)])
 def test_how_threads_wait_is_set_before_torch_is_loaded(monkeypatch, given, left):
     monkeypatch.setenv("OMP_WAIT_POLICY", "active")
+    monkeypatch.setenv("GOMP_SPINCOUNT", "2000")
     bench._wait(given)
     assert os.environ.get("OMP_WAIT_POLICY") == left
+    assert ("GOMP_SPINCOUNT" in os.environ) == (given == "as-is")
     loaded = "import sys, undertow.cli.bench; print('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", loaded], capture_output=True, text=True).stdout == "False\n"

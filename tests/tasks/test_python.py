@@ -172,7 +172,7 @@ def test_a_run_that_diverges_says_so_and_keeps_its_best(quick, monkeypatch):
 
 @pytest.mark.parametrize("settings", [{}, {"spectral_penalty": 0.1}, {"omega_penalty": 0.1}], ids=str)
 def test_a_run_that_is_wild_from_the_start_still_ends_in_order(quick, settings):
-    """No validation is a number, so no weights are best; what there is, is scored as no number, and samples."""
+    """No validation is a number, so no weights are best; what there is, is scored as no number, and says nothing."""
     wild = {
         **SHORT,
         "steps": 40,
@@ -191,7 +191,10 @@ def test_a_run_that_is_wild_from_the_start_still_ends_in_order(quick, settings):
     run = ut.load("run")
     assert run.history.of("end")[0]["reason"] in ("diverged", "patience")
     assert run.score["validation"]["nats_per_char"] is None
-    assert len(run.sample(3)) == 3
+    assert run.score["samples"]["count"] == 0
+    assert "no numbers" in run.score["samples"]["error"]
+    with pytest.raises(DivergedError, match="no numbers"):
+        run.sample(3)
 
 
 def test_a_progress_display_hears_of_the_training(quick):

@@ -29,8 +29,8 @@ from undertow.errors import MissingExtraError, SettingError
 
 Tell = Callable[[str], None]
 PATIENT_THREADS = (
-    "torch's threads wait passively here, which makes its own layers slower at small sizes on a quiet machine: a ratio "
-    "there is worth something only if it holds with --waiting default, too"
+    "torch's threads wait for less long than by its default here, which makes its own layers slower at small sizes on "
+    "a quiet machine: a ratio there is worth something only if it holds with --waiting default, too"
 )
 
 
@@ -68,7 +68,8 @@ def measure(wanted: Wanted, tell: Tell) -> Iterator[Row]:
         MissingExtraError: a peer was asked for by name and is not installed.
     """
     work = jobs(wanted, tell)
-    if os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive" and torch.get_num_threads() > 1:
+    patient = os.environ.get("OMP_WAIT_POLICY", "").lower() == "passive" or "GOMP_SPINCOUNT" in os.environ
+    if patient and torch.get_num_threads() > 1:
         tell(PATIENT_THREADS)
     for number, job in enumerate(work, 1):
         for row in compared(job, wanted):

@@ -74,9 +74,12 @@ def _measure(name: str, words: list[str]) -> int:
 
 def _wait(how: str) -> None:
     """Set how OpenMP's threads wait. They read it once, when torch is loaded, and so before that."""
+    if how == "as-is":
+        return
+    os.environ.pop("GOMP_SPINCOUNT", None)
     if how == "default":
         os.environ.pop("OMP_WAIT_POLICY", None)
-    elif how != "as-is":
+    else:
         os.environ["OMP_WAIT_POLICY"] = how
 
 

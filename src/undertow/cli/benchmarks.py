@@ -5,14 +5,13 @@ What a row needs is loaded when its benchmark is asked for.
 
 from __future__ import annotations
 
-import importlib.util
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
 import tyro
 
-from undertow.errors import MissingExtraError, SettingError
+from undertow.errors import SettingError
 
 Tell = Callable[[str], None]
 Table = tuple[str, list[dict[str, Any]]]  # a title, and rows as a person reads them
@@ -30,8 +29,8 @@ class Common:
     """Print as JSON, see docs/benchmarks.md."""
     busy: bool = False
     """Keep a second process busy beside the measurement."""
-    waiting: Literal["as-is", "active", "passive", "default"] = "as-is"
-    """How torch's threads wait for one another: OMP_WAIT_POLICY, or none of it; as-is is passive unless it is set."""
+    waiting: Literal["default", "as-is", "active", "passive"] = "default"
+    """How torch's threads wait for one another: by torch's own default, by the environment, or by OMP_WAIT_POLICY."""
 
 
 @dataclass(frozen=True)
@@ -137,12 +136,9 @@ def _memory() -> Benchmark:
 
 
 def _sampling() -> Benchmark:
-    name = "undertow.bench.sampling"
-    if importlib.util.find_spec(name) is None:
-        raise MissingExtraError("bench sampling is not part of this install.")
-    sampling: Any = importlib.import_module(name)
+    from undertow.bench import sampling
 
-    def tables(rows: Sequence[Any]) -> list[Table]:
+    def tables(rows: Sequence[sampling.Row]) -> list[Table]:
         return [(sampling.TEXT, [sampling.shown(row) for row in rows])]
 
     return Benchmark(sampling.Row, lambda given, tell: sampling.measure(given.seconds, tell), tables)

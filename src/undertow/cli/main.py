@@ -85,9 +85,10 @@ def _run(words: list[str]) -> int:
         close = difflib.get_close_matches(verb, VERBS, n=1)
         hint = f" Did you mean {close[0]}?" if close else ""
         return _refuse(f"There is no verb {verb!r}.{hint} Verbs: {', '.join(VERBS)}.", 2)
-    # Threads that spin while they wait make a training step 100 times slower beside one busy process, and no faster
-    # on a quiet machine. OpenMP reads this once, when torch is loaded.
-    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # Threads that spin for long while they wait make a training step 100 times slower beside one busy process; those
+    # that sleep at once make small steps slower on a quiet machine. OpenMP reads this once, when torch is loaded.
+    if "OMP_WAIT_POLICY" not in os.environ:
+        os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     status: int = import_module(f"undertow.cli.{verb}").run(rest)
     return status
 

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 
 IDLE_BYTES = 1 << 30  # at most so much memory lies idle
-SMALL = 1 << 18  # bytes; below that, torch's allocator is as fast
+SMALL = 1 << 22  # bytes; below that, the allocator of torch keeps memory itself
 LINE = 64  # bytes of a cache line
 
 Block = np.ndarray[Any, np.dtype[np.uint8]]

@@ -88,13 +88,13 @@ def _named(**groups: Sequence[Tensor | None]) -> dict[str, Any]:
     return {f"{letter}{n}": tensor for letter, tensors in groups.items() for n, tensor in enumerate(tensors)}
 
 
-def _divide(walked: Walked, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Tensor, list[Tensor]]:
-    """Start states, what the step sees of x as [T·B, I], and weights, all free of any graph."""
+def _divide(walked: Walked, inputs: Sequence[Tensor]) -> tuple[list[Tensor], Tensor, Sequence[Tensor]]:
+    """Start states, what the step sees of x as [T·B, I], and weights. Nobody differentiates what is made of them."""
     count = len(walked.made.plan.states)
-    start = [t.detach().contiguous() for t in inputs[:count]]
-    x, mask = inputs[count].detach(), walked.course.input_mask
+    start = [t.contiguous() for t in inputs[:count]]
+    x, mask = inputs[count], walked.course.input_mask
     seen = x if mask is None else x * mask
-    return start, seen.reshape(walked.steps * walked.batch, -1), [t.detach() for t in inputs[count + 1 :]]
+    return start, seen.reshape(walked.steps * walked.batch, -1), inputs[count + 1 :]
 
 
 def forward(
@@ -109,9 +109,8 @@ def forward(
         before: keep the states before every step, too, in one piece of memory with those after.
     """
     plan = walked.made.plan
-    with torch.no_grad():
-        start, seen, weights = _divide(walked, inputs)
-        feeds, derived = walked.made.around.before(seen, weights)
+    start, seen, weights = _divide(walked, inputs)
+    feeds, derived = walked.made.around.before(seen, weights)
     dtype = seen.dtype
     training = half == "forward"
     saved = (
@@ -126,7 +125,7 @@ def forward(
     walked.made.kernel(half).run(named, derived, walked.steps, walked.batch, walked.course.reverse)
     read = walked.made.feeds_read
     kept = Kept([f if n in read else None for n, f in enumerate(feeds)], derived, saved, olds)
-    return [*news, *(n[walked.last].clone() for n in news)], kept
+    return [*news, *(n.select(0, walked.last).clone() for n in news)], kept
 
 
 def saved_size(plan: Plan, rows: int) -> int:
@@ -163,9 +162,9 @@ def _states(
             news.append(POOL.empty((steps, *begin.shape), begin.dtype))
             continue
         whole = POOL.empty((steps + 1, *begin.shape), begin.dtype)
-        whole[steps if reverse else 0].copy_(begin)
-        olds.append(whole[1:] if reverse else whole[:-1])
-        news.append(whole[:-1] if reverse else whole[1:])
+        whole.select(0, steps if reverse else 0).copy_(begin)
+        olds.append(whole.narrow(0, int(reverse), steps))
+        news.append(whole.narrow(0, int(not reverse), steps))
     return olds, news
 
 
@@ -200,33 +199,32 @@ def backward(
     """Gradients of start states, x and weights, those that are wanted."""
     made, plan, steps, batch = walked.made, walked.made.plan, walked.steps, walked.batch
     count = len(plan.states)
-    with torch.no_grad():
-        start, seen, weights = _divide(walked, inputs)
-        incoming = [None if g is None else g.contiguous() for g in gradients[:count]]
-        last = [
-            torch.zeros_like(s) if g is None else g.contiguous()
-            for s, g in zip(start, gradients[count:], strict=True)
-        ]
-        given = [POOL.empty((steps, batch, w), seen.dtype) for w in plan.sequences]
-        left = [POOL.empty((steps, batch, w), seen.dtype) for w in plan.operands]
-        olds = [torch.empty_like(s) for s in start]
-        named = (
-            _named(
-                u=kept.feeds,
-                m=walked.masks,
-                start=start,
-                a=news,
-                y=incoming,
-                last=last,
-                g=given,
-                o=left,
-            )
-            | _named(old=olds, s=kept.olds)
-            | _pieces(walked, kept.saved)
+    start, seen, weights = _divide(walked, inputs)
+    incoming = [None if g is None else g.contiguous() for g in gradients[:count]]
+    last = [
+        torch.zeros_like(s) if g is None else g.contiguous()
+        for s, g in zip(start, gradients[count:], strict=True)
+    ]
+    given = [POOL.empty((steps, batch, w), seen.dtype) for w in plan.sequences]
+    left = [POOL.empty((steps, batch, w), seen.dtype) for w in plan.operands]
+    olds = [torch.empty_like(s) for s in start]
+    named = (
+        _named(
+            u=kept.feeds,
+            m=walked.masks,
+            start=start,
+            a=news,
+            y=incoming,
+            last=last,
+            g=given,
+            o=left,
         )
-        found = made.kernel("backward").run(named, kept.derived, steps, batch, walked.course.reverse)
-        named |= _named(c=found)
-        outer = _behind(walked, seen, weights, kept, named, wanted[count:])
+        | _named(old=olds, s=kept.olds)
+        | _pieces(walked, kept.saved)
+    )
+    found = made.kernel("backward").run(named, kept.derived, steps, batch, walked.course.reverse)
+    named |= _named(c=found)
+    outer = _behind(walked, seen, weights, kept, named, wanted[count:])
     return [*(o if w else None for o, w in zip(olds, wanted, strict=False)), *outer]
 
 
@@ -242,7 +240,7 @@ def _behind(
     made, mask = walked.made, walked.course.input_mask
     given = [_rows(named[f"g{n}"]) for n in range(len(made.plan.sequences))]
     if any(wanted[1:]):
-        found = made.epilogue.forward(*(_sum(s, named) for s in made.plan.sums), *kept.derived)
+        found = made.settle(*(_sum(s, named) for s in made.plan.sums), *kept.derived)
     else:
         found = [torch.zeros_like(d) for d in kept.derived]
     inner = compress(found, made.around.inner)
@@ -260,7 +258,15 @@ def _sum(item: Any, named: dict[str, Tensor]) -> Tensor:
     """
     if not isinstance(item, Outer):
         return named[item.value].reshape(item.shape)
-    return product(_rows(named[item.b]).T, _rows(named[item.a])).T
+    a = _rows(named[item.a])
+    if isinstance(item.b, str):
+        return product(_rows(named[item.b]).T, a).T
+    turned, row = POOL.empty((sum(c.width for c in item.b), a.shape[1]), a.dtype), 0
+    for columns in item.b:
+        b = _rows(named[columns.name]).narrow(1, columns.first, columns.width)
+        torch.mm(b.T, a, out=turned.narrow(0, row, columns.width))
+        row += columns.width
+    return turned.T
 
 
 def _rows(sequence: Tensor) -> Tensor:

@@ -105,8 +105,10 @@ class Kernel:
             for n, ((r0, r1), begin) in enumerate(zip(shards, rooms, strict=True))
         ]
         rows = [room[start : start + self.fixed] for start in starts]
-        whole = rows[0] + rows[1] if len(rows) == 2 else torch.stack(rows).sum(0)
-        return list(torch.split(whole, list(self.plan.accumulated)))
+        whole = rows[0]
+        for row in rows[1:]:
+            whole = whole + row
+        return list(torch.split(whole, [sum(widths) for widths in self.plan.accumulated]))
 
 
 def _address(value: Any) -> int:

@@ -12,7 +12,7 @@ from dataclasses import dataclass, replace
 from undertow.compiler.graph import Graph, Input, Node, prune, users
 from undertow.compiler.ops import CHEAP, POINTWISE
 from undertow.compiler.simplify import simplify
-from undertow.compiler.sums import Joint, Outer, Sum
+from undertow.compiler.sums import Columns, Joint, Outer, Sum
 
 RECOMPUTE = 20  # floating point operations an element that backward spends rather than reading a kept value
 
@@ -63,7 +63,7 @@ class Plan:
     sums: tuple[
         Outer | Sum, ...
     ]  # operands by name: s0 old state, u0 sequence, a0 new state, q0 kept, o0 operand
-    accumulated: tuple[int, ...]  # widths of column sums
+    accumulated: tuple[tuple[int, ...], ...]  # column sums: widths of what stands side by side in each
     masks: tuple[tuple[int, bool], ...] = ()  # width, and whether it changes in time
 
 
@@ -101,7 +101,7 @@ def _cut(joint: Joint) -> tuple[Graph, Graph, list[str], dict[str, str]]:
     table = simple.table()
     states = [renamed[name] for name in joint.states]
     gradients = [renamed[n] for n in (*joint.sequence_gradients, *joint.state_gradients)]
-    summed = [renamed[v] for s in joint.sums for v in ((s.a, s.b) if isinstance(s, Outer) else (s.value,))]
+    summed = [renamed[v] for s in joint.sums for v in (s.names if isinstance(s, Outer) else (s.value,))]
     tangent = _tangent(simple)
     cutter = _Cutter(table, states, tangent)
     wanted = dict.fromkeys([*gradients, *summed])
@@ -180,41 +180,83 @@ class _Cutter:
 
 def _sums(
     joint: Joint, backward: Graph, places: dict[str, str]
-) -> tuple[tuple[int, ...], tuple[Outer | Sum, ...], tuple[int, ...], Graph]:
+) -> tuple[tuple[int, ...], tuple[Outer | Sum, ...], tuple[tuple[int, ...], ...], Graph]:
     """Name what the weight gradients are made of: an input of backward as it is, else an output."""
-    table = backward.table()
+    labels = _Labels(backward.table(), [places[name] for name in joint.sequence_gradients])
     sums: list[Outer | Sum] = []
-    outputs: dict[str, str] = {}  # a value that is left as a sequence -> its label
-    columns: dict[str, str] = {}
-    for number, name in enumerate(joint.sequence_gradients):
-        outputs.setdefault(places[name], f"g{number}")
-    extra: list[str] = []
-
-    def label(value: str) -> str:
-        if table[value].op == "input" and value[0] in "suaq":
-            return value
-        if value not in outputs:
-            outputs[value] = f"o{len(extra)}"
-            extra.append(value)
-        return outputs[value]
-
+    columns: dict[
+        str, tuple[str, ...]
+    ] = {}  # a value that is summed over rows -> what stands side by side in it
     for item in joint.sums:
         if isinstance(item, Outer):
-            sums.append(Outer(label(places[item.a]), label(places[item.b])))
+            sums.append(Outer(labels.whole(places[item.a]), labels.side_by_side(places[str(item.b)])))
         else:
             value = places[item.value]
-            columns.setdefault(value, f"c{len(columns)}")
-            sums.append(Sum(columns[value], item.shape))
+            columns.setdefault(value, labels.parts(value))
+            sums.append(Sum(f"c{list(columns).index(value)}", item.shape))
     gradients = [places[n] for n in (*joint.sequence_gradients, *joint.state_gradients)]
-    graph = _outputs(
-        backward, (*gradients, *extra, *columns), summed=set(columns) - set(gradients) - set(extra)
-    )
+    parts = [part for found in columns.values() for part in found]
+    outputs = (*gradients, *labels.extra, *parts)
+    graph = _outputs(backward, outputs, summed=set(parts) - set(gradients) - set(labels.extra))
+    table = labels.table
     return (
-        tuple(table[v].width for v in extra),
+        tuple(table[v].width for v in labels.extra),
         tuple(sums),
-        tuple(table[v].width for v in columns),
+        tuple(tuple(table[v].width for v in found) for found in columns.values()),
         graph,
     )
+
+
+class _Labels:
+    """Sequences by name: those that backward leaves anyway come before new ones."""
+
+    def __init__(self, table: dict[str, Node], sequence_gradients: list[str]) -> None:
+        self.table = table
+        self.extra: list[str] = []  # values that are left for weight gradients alone
+        self.outputs: dict[str, str] = {}
+        for number, name in enumerate(sequence_gradients):
+            self.outputs.setdefault(name, f"g{number}")
+        self.within = {part: spot for name in sequence_gradients for part, spot in self._spots(name)}
+
+    def whole(self, value: str) -> str:
+        """The sequence that holds a value."""
+        if self.table[value].op == "input" and value[0] in "suaq":
+            return value
+        if value not in self.outputs:
+            self.outputs[value] = f"o{len(self.extra)}"
+            self.extra.append(value)
+        return self.outputs[value]
+
+    def side_by_side(self, value: str) -> str | tuple[Columns, ...]:
+        """The same; where some of its columns lie in a sequence gradient, only the others are left apart."""
+        parts = self.parts(value)
+        if value in self.outputs or not any(part in self.within for part in parts):
+            return self.whole(value)
+        found: list[Columns] = []
+        for part in parts:
+            spot = self.within.get(part) or Columns(self.whole(part), 0, self.table[part].width)
+            last = found[-1] if found else None
+            if last is not None and (last.name, last.first + last.width) == (spot.name, spot.first):
+                found[-1] = replace(last, width=last.width + spot.width)
+            else:
+                found.append(spot)
+        return tuple(found)
+
+    def parts(self, value: str) -> tuple[str, ...]:
+        """What stands side by side in a value."""
+        node = self.table[value]
+        names = tuple(part for part in node.inputs if isinstance(part, str))
+        whole = node.op != "cat" or len(names) < len(node.inputs)
+        return (value,) if whole else names
+
+    def _spots(self, value: str) -> list[tuple[str, Columns]]:
+        """Where each part of a sequence gradient lies."""
+        found, first = [], 0
+        for part in self.parts(value):
+            width = self.table[part].width
+            found.append((part, Columns(self.outputs[value], first, width)))
+            first += width
+        return found if len(found) > 1 else []
 
 
 def _outputs(graph: Graph, values: tuple[str, ...], summed: Set[str] = frozenset()) -> Graph:

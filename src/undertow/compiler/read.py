@@ -105,7 +105,7 @@ def read(joint: fx.GraphModule, roles: list[tuple[str, int]], batch: int) -> Joi
     epilogue = _epilogue(
         joint, [n for n in joint.graph.nodes if n in sums], derived, outputs[second + count["s"] :]
     )
-    wanted = [v for s in found for v in ((s.a, s.b) if isinstance(s, Outer) else (s.value,))]
+    wanted = [v for s in found for v in (s.names if isinstance(s, Outer) else (s.value,))]
     graph = prune(Graph(tuple(inputs), tuple(reader.nodes), tuple(dict.fromkeys([*names, *wanted]))))
     return Joint(graph, tuple(states), tuple(feeds), tuple(olds), tuple(found), epilogue)
 

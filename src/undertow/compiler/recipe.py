@@ -27,7 +27,7 @@ from undertow.compiler.cache import cache_folder, keep_payload, kept_payload
 from undertow.compiler.graph import Graph, Node
 from undertow.compiler.hoist import product
 from undertow.compiler.plan import Half, Loop, Plan, Product
-from undertow.compiler.sums import Outer, Sum
+from undertow.compiler.sums import Columns, Outer, Sum
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {"product": product, "getitem": operator.getitem}
 KINDS = (torch.dtype, torch.device, torch.layout, torch.memory_format)
@@ -187,7 +187,10 @@ def _live(value: Any, values: Sequence[fx.Node]) -> Any:
 
 RECORDS: dict[str, Any] = {
     r.__name__: r
-    for r in (Recipe, Program, Call, Ref, Named, Array, Plan, Half, Graph, Node, Product, Loop, Outer, Sum)
+    for r in (
+        *(Recipe, Program, Call, Ref, Named, Array),
+        *(Plan, Half, Graph, Node, Product, Loop, Outer, Columns, Sum),
+    )
 }
 
 

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
+from typing import Any
 
 import torch
 from torch import fx
@@ -13,7 +15,7 @@ from undertow.cells.cell import Cell
 from undertow.compiler import recipe
 from undertow.compiler.emit_numba import reads
 from undertow.compiler.graph import NoRowError
-from undertow.compiler.hoist import Around
+from undertow.compiler.hoist import Around, swift
 from undertow.compiler.kernel import Kernel
 from undertow.compiler.plan import Plan
 from undertow.compiler.sums import Outer
@@ -43,7 +45,12 @@ class Recurrence:
     @cached_property
     def operands(self) -> frozenset[str]:
         """Names of what weight gradients are products of."""
-        return frozenset(name for s in self.plan.sums if isinstance(s, Outer) for name in (s.a, s.b))
+        return frozenset(name for s in self.plan.sums if isinstance(s, Outer) for name in s.names)
+
+    @cached_property
+    def settle(self) -> Callable[..., Any]:
+        """(*sums, *derived) -> gradients of derived: the epilogue."""
+        return swift(self.epilogue)
 
     def kernel(self, half: str) -> Kernel:
         """forward, infer or backward, built when it is first asked for."""

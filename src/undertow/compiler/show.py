@@ -89,7 +89,8 @@ def _outer_flops(plan: Plan, item: Outer) -> int:
     widths |= {f"q{n}": w for n, w in enumerate(plan.saved)} | {
         f"o{n}": w for n, w in enumerate(plan.operands)
     }
-    return 2 * widths[item.a] * widths[item.b]
+    columns = widths[item.b] if isinstance(item.b, str) else sum(c.width for c in item.b)
+    return 2 * widths[item.a] * columns
 
 
 def _calls(module: fx.GraphModule) -> list[str]:
@@ -127,7 +128,12 @@ def _stage(stage: Any) -> str:
 
 
 def _sum(item: Any) -> str:
-    return f"Σ {item.a}ᵀ · {item.b}" if isinstance(item, Outer) else f"Σ {item.value}"
+    if not isinstance(item, Outer):
+        return f"Σ {item.value}"
+    if isinstance(item.b, str):
+        return f"Σ {item.a}ᵀ · {item.b}"
+    parts = ", ".join(f"{c.name}[{c.first}:{c.first + c.width}]" for c in item.b)
+    return f"Σ {item.a}ᵀ · [{parts}]"
 
 
 def _indented(lines: list[str]) -> list[str]:

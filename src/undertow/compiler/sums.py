@@ -10,11 +10,25 @@ from undertow.compiler.graph import Graph
 
 
 @dataclass(frozen=True)
+class Columns:
+    """Some columns of a sequence."""
+
+    name: str
+    first: int
+    width: int
+
+
+@dataclass(frozen=True)
 class Outer:
     """Σ over steps and rows of aᵀ·b, [width of a, width of b]."""
 
     a: str
-    b: str
+    b: str | tuple[Columns, ...]  # one value, or columns of several sequences side by side
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        """What it is made of."""
+        return (self.a, self.b) if isinstance(self.b, str) else (self.a, *(c.name for c in self.b))
 
 
 @dataclass(frozen=True)

@@ -68,7 +68,7 @@ def trace(cell: Cell, weights: Sequence[Tensor], variation: Variation) -> Traced
         return advance(cell, x, outside, old, w, variation)
 
     whole = _whole(step, [x, *masks, *states, *(w.detach() for w in weights)])
-    return _divide(whole, len(masks), len(states), batch)
+    return _divide(whole, counts, batch, variation.inline)
 
 
 def advance(
@@ -153,8 +153,9 @@ def _mask_examples(states: Sequence[Tensor], how: Variation, batch: int) -> list
     return masks + ([states[0].new_ones(batch, 1)] if how.lengths else [])
 
 
-def _divide(whole: fx.GraphModule, masks: int, states: int, batch: int) -> Traced:
-    """Colour every node by what it depends on; cut where colours meet."""
+def _divide(whole: fx.GraphModule, counts: tuple[int, int], batch: int, inline: bool) -> Traced:
+    """Colour every node by what it depends on; cut where colours meet, or inline at x itself."""
+    masks, states = counts
     _loosen_biases(whole)
     inputs = [n for n in whole.graph.nodes if n.op == "placeholder"]
     x, outside, old, weights = (
@@ -168,7 +169,8 @@ def _divide(whole: fx.GraphModule, masks: int, states: int, batch: int) -> Trace
         if node.op in ("call_function", "get_attr"):
             seen = {colour[n] for n in node.all_input_nodes}
             held = "s" if batch in _sizes(node) else "w"  # rows made of nothing, or of a weight: the kernel's
-            colour[node] = "s" if "s" in seen else "x" if "x" in seen else held
+            from_x = "s" if inline else "x"
+            colour[node] = "s" if "s" in seen else from_x if "x" in seen else held
     _lower_biases(whole, colour)
     _one_dtype(whole, colour, x.meta["val"].dtype)
     for number, node in enumerate(whole.graph.nodes):

@@ -12,3 +12,4 @@ class Variation:
     state_mask: bool = False
     zoneout: bool = False
     lengths: bool = False
+    inline: bool = False  # x comes step by step: what depends on it belongs to the kernel, too

@@ -607,12 +607,22 @@ def _reciprocal32(builder: Any, kind: Vec, x: Any) -> Any:
     return _fma(builder, kind, estimate, error, estimate)
 
 
+def _quotient32(builder: Any, kind: Vec, a: Any, b: Any) -> Any:
+    """a / b of plain numbers, as a division rounds it but for rare last bits: a·(1/b), and what that leaves of a."""
+    if not has_avx512():
+        return builder.fdiv(a, b)
+    reciprocal = _reciprocal32(builder, kind, b)
+    first = builder.fmul(a, reciprocal)
+    left = _fma(builder, kind, builder.fneg(b), first, a)
+    return _fma(builder, kind, left, reciprocal, first)
+
+
 def _tanh32(builder: Any, kind: Vec, x: Any) -> Any:
     """x·(P(x²)/Q(x²)), exact for denormals, clamped to ±1 so that 1 − y² is never negative."""
     safe = _clamped(builder, kind, x, -7.99881172180175781, 7.99881172180175781)
     square = builder.fmul(safe, safe)
-    bottom = _reciprocal32(builder, kind, _horner(builder, kind, square, TANH_BOTTOM))
-    share = builder.fmul(_horner(builder, kind, square, TANH_TOP), bottom)
+    top, bottom = (_horner(builder, kind, square, part) for part in (TANH_TOP, TANH_BOTTOM))
+    share = _quotient32(builder, kind, top, bottom)
     return _clamped(builder, kind, builder.fmul(safe, share), -1.0, 1.0)
 
 

@@ -113,6 +113,11 @@ class Recurrent(nn.Module):
         kind = self.stack.cells[number].Weights
         return kind(*(getattr(self, field + self._suffix(number)) for field in kind._fields))
 
+    def projection_of(self, layer: int) -> Tensor | None:
+        """The linear map [P, D·H] on the output of a layer, or None."""
+        found: Tensor | None = getattr(self, f"projection_l{layer}") if self.projection else None
+        return found
+
     @property
     def output_size(self) -> int:
         """Features of y: D·H, or P with a projection."""
@@ -172,9 +177,7 @@ class Recurrent(nn.Module):
         count = len(self.stack.cells)
         call = Call(self._start(x, start, where), lengths, self.training, self.passages)
         weights = [self.weights(number) for number in range(count)]
-        projections = [
-            getattr(self, f"projection_l{i}") if self.projection else None for i in range(self.stack.layers)
-        ]
+        projections = [self.projection_of(layer) for layer in range(self.stack.layers)]
         return run(self.stack, weights, projections, x, call)
 
     def _start(self, x: Tensor, start: Any, where: str) -> list[Any]:

@@ -29,7 +29,7 @@ from undertow.data.strings import Strings, read_strings
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
-from undertow.tasks.sampling import Request, sample_strings
+from undertow.tasks.sampling import Request, sample_strings, samples_to_score
 from undertow.training.loop import StepLoss
 from undertow.training.options import Training
 from undertow.wiring.generate import Sampling
@@ -164,15 +164,14 @@ class NamesJob:
     def _samples(self, seed: int) -> dict[str, Any]:
         train = self.task.parts.train
         request = Request(SAMPLES, how=Sampling(seed=seed))
-        drawn = [
-            s
-            for s in sample_strings(self.model, self.vocabulary, request, longest_of(self.vocabulary, train))
-            if s
-        ]
+        strings, wrong = samples_to_score(
+            self.model, self.vocabulary, request, longest_of(self.vocabulary, train)
+        )
+        drawn = [text for text in strings if text]
         shown = drawn[:SHOWN]
         known = set(train)
         return {
-            **(asdict(judge(drawn, train)) if drawn else {"count": 0}),
+            **(asdict(judge(drawn, train)) if drawn else {"count": 0, **wrong}),
             "temperature": request.how.temperature,
             "lengths": {"samples": _lengths(drawn), "training": _lengths(train)},
             "examples": [

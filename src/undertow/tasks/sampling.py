@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import torch
 
 from undertow.data.vocabulary import Vocabulary
-from undertow.errors import DataError, SettingError
+from undertow.errors import DataError, DivergedError, SettingError
 from undertow.wiring.generate import Sampling, generate
 from undertow.wiring.next_token import NextToken
 
@@ -43,6 +43,7 @@ def sample_strings(model: NextToken, vocabulary: Vocabulary, request: Request, l
 
     Raises:
         DataError: the prefix holds a character the network never saw, or is empty where one is needed.
+        DivergedError: the network's scores are no numbers.
     """
     request.check()
     begin = [0] if vocabulary.end else []
@@ -53,7 +54,17 @@ def sample_strings(model: NextToken, vocabulary: Vocabulary, request: Request, l
     strings: list[str] = []
     for first in range(0, request.count, TOGETHER):
         count = min(TOGETHER, request.count - first)
-        how = Sampling(**{**vars(request.how), "seed": request.how.seed + first})
+        how = replace(request.how, skip=request.how.skip + first)
         drawn = generate(model, prefix, count, request.longest or longest, how, 0 if vocabulary.end else None)
         strings += [request.prefix + vocabulary.decode(row.numpy()) for row in drawn.T]
     return strings
+
+
+def samples_to_score(
+    model: NextToken, vocabulary: Vocabulary, request: Request, longest: int
+) -> tuple[list[str], dict[str, str]]:
+    """Strings to judge a network by, and {"error": why} where it cannot draw any: it is scored all the same."""
+    try:
+        return sample_strings(model, vocabulary, request, longest), {}
+    except DivergedError as error:
+        return [], {"error": str(error)}

@@ -26,7 +26,7 @@ from undertow.data.ngram import ngram_nats
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
-from undertow.tasks.sampling import Request, sample_strings
+from undertow.tasks.sampling import Request, sample_strings, samples_to_score
 from undertow.training.loop import StepLoss
 from undertow.training.options import Training
 from undertow.wiring.generate import Sampling
@@ -144,17 +144,18 @@ class TextJob:
     def _samples(self, seed: int) -> dict[str, Any]:
         prefix = self.vocabulary.decode(self.task.held_out[:1])
         request = Request(4, prefix=prefix, how=Sampling(seed=seed))
-        drawn = sample_strings(self.model, self.vocabulary, request, SAMPLE_LENGTH)
+        drawn, wrong = samples_to_score(self.model, self.vocabulary, request, SAMPLE_LENGTH)
         train = self.vocabulary.decode(self.task.train)
         words, held = set(_words(train)), _words(self.vocabulary.decode(self.task.held_out))
         written = [word for text in drawn for word in _words(text)]
         return {
             "count": len(drawn),
+            **wrong,
             "characters": sum(map(len, drawn)),
             "temperature": request.how.temperature,
             "known_word_share": _share(written, words),
             "known_word_share_validation": _share(held, words),
-            "longest_copy": max(longest_copy(text, train) for text in drawn),
+            "longest_copy": max((longest_copy(text, train) for text in drawn), default=0),
             "examples": [{"text": text} for text in drawn],
         }
 

@@ -7,11 +7,15 @@ Axes: B sequences, V tokens.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
+from undertow.compiler.generation import Begin, Net, no_numbers
+from undertow.compiler.speak import speak
 from undertow.errors import SettingError
+from undertow.recurrent.recurrent import Recurrent
 from undertow.wiring.next_token import NextToken
 
 
@@ -27,6 +31,8 @@ class Sampling:
     """Draw from the fewest likeliest that hold this much probability."""
     seed: int = 0
     """Same seed, same samples."""
+    skip: int = 0
+    """Sequences drawn before these: their random numbers are passed over."""
 
     def check(self) -> None:
         """Refuse what is out of range.
@@ -74,6 +80,10 @@ def generate(
 ) -> Tensor:
     """Continue `prefix` [P] in `count` ways by up to `longest` tokens.
 
+    A kernel draws where the network has one, and the eager loop where it has not or engine="eager"; the distribution
+    is the same, the draws of one seed are not. From a kernel, what is drawn for a sequence depends on its number, not
+    on how many others there are.
+
     Args:
         model: put into eval mode by the caller.
         prefix: at least one token.
@@ -84,16 +94,73 @@ def generate(
 
     Returns:
         [N, B], N <= longest: what was drawn, the prefix left out.
+
+    Raises:
+        SettingError: the network is bidirectional: what it says of a token depends on what follows.
+        DivergedError: scores are no numbers, because weights or states are none.
     """
-    generator = torch.Generator().manual_seed(how.seed)
+    stack = model.recurrent.stack
+    if stack.directions > 1:
+        raise SettingError(
+            "generate: a bidirectional network reads a sequence from its end, too, so it cannot write one. "
+            "Build it with bidirectional=False."
+        )
+    if not longest:
+        return prefix.new_zeros(0, count)
+    net = net_of(model)
+    if net is not None:
+        tokens = prefix[:, None].expand(-1, count)
+        states = [cell.State(*(s.to(net.bias) for s in cell.start(count))) for cell in net.cells]
+        drawn = speak(stack.engine, net, Begin(tokens, states, how, stop, how.skip), longest)
+        if drawn is not None:
+            return drawn.tokens[len(prefix) - 1 :]
+    return _step_by_step(model, prefix, count, longest, how, stop)
+
+
+def net_of(model: NextToken) -> Net | None:
+    """The tensors that the network is made of, or None where it is more than they tell: hooks, dropout, a subclass."""
+    recurrent = model.recurrent
+    kinds: list[tuple[Any, Any]] = [
+        (NextToken, model), (nn.Embedding, model.embedding), (Recurrent, recurrent), (nn.Linear, model.readout)
+    ]  # fmt: skip
+    if any(type(part).forward is not kind.forward for kind, part in kinds):
+        return None
+    parts = list(model.modules())
+    if (
+        any(part._forward_hooks or part._forward_pre_hooks for part in parts)
+        or recurrent.passages is not None
+    ):
+        return None
+    if any(part.training for part in parts) or model.embedding.max_norm is not None:
+        return None
+    layers = range(recurrent.stack.layers)
+    return Net(
+        embedding=model.embedding.weight,
+        cells=recurrent.stack.cells,
+        weights=tuple(recurrent.weights(layer) for layer in layers),
+        projections=tuple(recurrent.projection_of(layer) for layer in layers),
+        readout=model.readout.weight,
+        bias=model.readout.bias,
+        zones=recurrent.stack.zoneout,
+    )
+
+
+def _step_by_step(
+    model: NextToken, prefix: Tensor, count: int, longest: int, how: Sampling, stop: int | None
+) -> Tensor:
+    """The eager loop: the plain twin of the kernel."""
+    generator = torch.Generator().manual_seed((how.seed + how.skip) % 2**63)
     scores, state = model(prefix[:, None].expand(-1, count))
     ended = torch.zeros(count, dtype=torch.bool)
     drawn: list[Tensor] = []
     while len(drawn) < longest and not bool(ended.all()):
+        wrong = ~(scores[-1].amax(dim=-1) > -torch.inf) & ~ended
+        if bool(wrong.any()):
+            raise no_numbers(how.skip + int(wrong.nonzero()[0]), len(prefix) - 1 + len(drawn))
         token = draw(scores[-1], how, generator)
         if stop is not None:
             token = torch.where(ended, stop, token)
             ended = ended | (token == stop)
         drawn.append(token)
         scores, state = model(token[None], start=state)
-    return torch.stack(drawn) if drawn else torch.zeros(0, count, dtype=torch.long)
+    return torch.stack(drawn)
