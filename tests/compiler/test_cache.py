@@ -642,7 +642,12 @@ def too_old(monkeypatch):
     return r"^Kernels need Numba 0\.60 or newer, found 0\.59\.1\. Upgrade: pip install --upgrade numba$"
 
 
-@pytest.mark.parametrize("lack", [without, too_old])
+def told_not_to(monkeypatch):
+    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    return r"^Kernels need Numba to compile, and NUMBA_DISABLE_JIT tells it not to\. Unset it\.$"
+
+
+@pytest.mark.parametrize("lack", [without, too_old, told_not_to])
 def test_numba_missing(lack, monkeypatch, ask_again):
     sentence = lack(monkeypatch)
     cell, x = ut.cells.LSTM(3, 5), torch.randn(4, 2, 3)

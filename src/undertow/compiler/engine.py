@@ -123,6 +123,8 @@ def numba_missing() -> str:
         return f"Kernels need Numba, which cannot be loaded ({error}). Install it with: pip install 'numba>=0.60'"
     if tuple(int(part) for part in numba.__version__.split(".")[:2]) < OLDEST_NUMBA:
         return f"Kernels need Numba 0.60 or newer, found {numba.__version__}. Upgrade: pip install --upgrade numba"
+    if numba.config.DISABLE_JIT:
+        return "Kernels need Numba to compile, and NUMBA_DISABLE_JIT tells it not to. Unset it."
     return ""
 
 

@@ -110,20 +110,19 @@ def forward(
     """
     plan = walked.made.plan
     start, seen, weights = _divide(walked, inputs)
-    feeds, derived = walked.made.around.before(seen, weights)
-    dtype = seen.dtype
+    derived = walked.made.around.derive(weights)
     training = half == "forward"
-    saved = (
-        POOL.empty((saved_size(plan, walked.steps * walked.batch),), dtype) if training else seen.new_empty(0)
-    )
+    size = saved_size(plan, walked.steps * walked.batch) if training else 0
+    saved = POOL.empty((size,), seen.dtype)
     olds, news = _states(walked, start, before and training)
-    feeds = [f.contiguous() for f in feeds]
-    named = _named(u=feeds, m=walked.masks, start=start, a=news)
+    feeds = walked.made.around.feed(seen, derived)
+    kernel = walked.made.kernel(half)
+    named = kernel.packed(derived) | _named(u=feeds, m=walked.masks, start=start, a=news)
     if training:
         named |= _pieces(walked, saved)
     named |= {f"slots{n}": walked.steps for n in range(len(start))}
-    walked.made.kernel(half).run(named, derived, walked.steps, walked.batch, walked.course.reverse)
-    read = walked.made.feeds_read
+    kernel.run(named, walked.steps, walked.batch, walked.course.reverse)
+    read = walked.made.feeds_read if training else ()
     kept = Kept([f if n in read else None for n, f in enumerate(feeds)], derived, saved, olds)
     return [*news, *(n.select(0, walked.last).clone() for n in news)], kept
 
@@ -222,7 +221,8 @@ def backward(
         | _named(old=olds, s=kept.olds)
         | _pieces(walked, kept.saved)
     )
-    found = made.kernel("backward").run(named, kept.derived, steps, batch, walked.course.reverse)
+    kernel = made.kernel("backward")
+    found = kernel.run(named | kernel.packed(kept.derived), steps, batch, walked.course.reverse)
     named |= _named(c=found)
     outer = _behind(walked, seen, weights, kept, named, wanted[count:])
     return [*(o if w else None for o, w in zip(olds, wanted, strict=False)), *outer]

@@ -39,10 +39,13 @@ class Around:
     used: tuple[bool, ...]  # x and which weights the step reads
     pulls: dict[tuple[bool, ...], Callable[..., Any]] = field(default_factory=dict)
 
-    def before(self, x: Tensor, weights: Sequence[Tensor]) -> tuple[list[Tensor], list[Tensor]]:
-        """Sequences and derived weights, of x [T·B, I]."""
-        derived = list(self._prologue(*weights))
-        return list(self._hoisted(x, *derived)), derived
+    def derive(self, weights: Sequence[Tensor]) -> list[Tensor]:
+        """Derived weights."""
+        return list(self._prologue(*weights))
+
+    def feed(self, x: Tensor, derived: Sequence[Tensor]) -> list[Tensor]:
+        """Sequences, of any rows of x [N, I]."""
+        return [sequence.contiguous() for sequence in self._hoisted(x, *derived)]
 
     def behind(
         self, x: Tensor, weights: Sequence[Tensor], gradients: Sequence[Tensor], wanted: Sequence[bool]

@@ -44,11 +44,11 @@ class Kernel:
         sizes = [packed_size(s.depth, s.width, self.panel) for s in products.values()]
         self.weight_bytes = sum(sizes) * self.dtype.itemsize
 
-    def run(
-        self, named: dict[str, Any], derived: Sequence[Tensor], steps: int, batch: int, back: bool
-    ) -> list[Tensor]:
-        """Walk over time with these arrays; gives the column sums of a backward walk. None is an address of 0."""
-        values = named | self.packed(derived)
+    def run(self, values: dict[str, Any], steps: int, batch: int, back: bool) -> list[Tensor]:
+        """Walk over time with these arrays and packed weights; gives the column sums of a backward walk.
+
+        None is an address of 0.
+        """
         places = array("q", [_address(values[name]) for name in self.names])
         threads = torch.get_num_threads()
         parts = threads if self.wants_team(batch, threads) else 1

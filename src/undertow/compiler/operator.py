@@ -110,7 +110,7 @@ def backward(
     count, plan = len(start), walked.made.plan
     feeds = dict(zip(walked.made.feeds_read, results[2 * count :], strict=False))
     with torch.no_grad():
-        derived = list(walked.made.around.prologue(*weights))
+        derived = walked.made.around.derive(weights)
     saved = results[2 * count + len(feeds)]
     kept = Kept(
         [feeds.get(n) for n in range(len(plan.sequences))], derived, saved, _before(start, results, reverse)

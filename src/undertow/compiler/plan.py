@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Set
 from dataclasses import dataclass, replace
 
-from undertow.compiler.graph import Graph, Input, Node, prune, users
+from undertow.compiler.graph import Graph, Input, Node, prune, users, verify
 from undertow.compiler.ops import CHEAP, POINTWISE
 from undertow.compiler.simplify import simplify
 from undertow.compiler.sums import Columns, Joint, Outer, Sum
@@ -287,6 +287,7 @@ def _no_node(node: Node) -> bool:
 
 
 def _half(graph: Graph) -> Half:
+    verify(graph)
     levels = _levels(graph)
     stages = _stages(graph, levels)
     return Half(graph, stages, _scratch(graph, stages))

@@ -147,13 +147,13 @@ def make_ready(net: Net) -> Ready:
 def _layer(net: Net, number: int) -> Layer:
     weights, projection = net.weights[number], net.projections[number]
     made = _compiled(net, number)
-    derived = made.around.prologue(*weights)
-    tables = made.around.hoisted(net.embedding, *derived) if number == 0 else ()
+    derived = made.around.derive(weights)
+    tables = made.around.feed(net.embedding, derived) if number == 0 else ()
     kernel = made.kernel("infer")
     return Layer(
         kernel=kernel,
         packed=kernel.packed(derived),
-        tables=tuple(table.contiguous() for table in tables),
+        tables=tuple(tables),
         zones=net.zones if any(net.zones) else (),
         projection=None if projection is None else kernel.pack(projection, True),
         outputs=made.plan.states[0] if projection is None else len(projection),

@@ -30,6 +30,10 @@ from undertow.compiler.variation import Variation
 aten = torch.ops.aten
 NOT_THE_USER = (str(Path(torch.__file__).parent), str(Path(__file__).parent))
 BATCHES = (1009, 1013, 2003)  # primes: the traced batch is the first that is no size of the cell
+LIGHT = {
+    aten.add.Tensor, aten.sub.Tensor, aten.rsub.Scalar, aten.mul.Tensor, aten.div.Tensor,
+    aten.neg.default, aten.exp.default, aten.sigmoid.default, aten.tanh.default, aten.relu.default,
+}  # fmt: skip
 VIEWS = {
     "split_with_sizes", "split", "unbind", "getitem", "slice", "select", "view", "_unsafe_view", "expand",
     "unsqueeze", "squeeze", "permute", "t", "transpose", "alias", "detach",
@@ -171,7 +175,7 @@ def _divide(whole: fx.GraphModule, counts: tuple[int, int], batch: int, inline: 
             held = "s" if batch in _sizes(node) else "w"  # rows made of nothing, or of a weight: the kernel's
             from_x = "s" if inline else "x"
             colour[node] = "s" if "s" in seen else from_x if "x" in seen else held
-    _lower_biases(whole, colour)
+    _lower_light_work(whole, colour)
     _one_dtype(whole, colour, x.meta["val"].dtype)
     for number, node in enumerate(whole.graph.nodes):
         node.meta["undertow_order"] = number
@@ -206,15 +210,27 @@ def _loosen_biases(whole: fx.GraphModule) -> None:
             whole.graph.erase_node(node)
 
 
-def _lower_biases(whole: fx.GraphModule, colour: dict[fx.Node, str]) -> None:
-    """A bias on the way from x to the state is added in the kernel, not in a pass of its own over all steps."""
-    for node in whole.graph.nodes:
-        if colour.get(node) == "x" and node.target is aten.add.Tensor and len(node.args) == 2:
-            product, bias = node.args
-            plain = isinstance(product, fx.Node) and product.target is aten.mm.default
-            vector = isinstance(bias, fx.Node) and colour[bias] == "w" and len(_sizes(bias)) == 1
-            if plain and vector and _feeds_state(node, colour):
-                colour[node] = "s"
+def _lower_light_work(whole: fx.GraphModule, colour: dict[fx.Node, str]) -> None:
+    """Light work on the way from x to the state is the kernel's, where numbers lie in registers.
+
+    Over all steps at once it would be a pass over memory, and another one for its gradient.
+    """
+    for node in reversed(whole.graph.nodes):
+        if colour.get(node) == "x" and _is_light(node, colour) and _feeds_state(node, colour):
+            colour[node] = "s"
+
+
+def _is_light(node: fx.Node, colour: dict[fx.Node, str]) -> bool:
+    """A pointwise op of one value of x as wide as itself, and of vectors and numbers."""
+    if node.target not in LIGHT or node.kwargs:
+        return False
+    nodes = node.all_input_nodes
+    from_x = [n for n in nodes if colour[n] == "x"]
+    rest = [n for n in nodes if colour[n] != "x"]
+    if len(from_x) != 1 or _sizes(from_x[0]) != _sizes(node):
+        return False
+    one_dtype = len({n.meta["val"].dtype for n in (node, *nodes) if _sizes(n)}) == 1
+    return one_dtype and all(colour[n] == "w" and len(_sizes(n)) == 1 for n in rest)
 
 
 def _feeds_state(node: fx.Node, colour: dict[fx.Node, str]) -> bool:
