@@ -8,6 +8,7 @@ from typing import Any
 
 import torch
 from torch import Tensor
+from torch._subclasses.fake_tensor import FakeTensor
 
 from undertow.cells.cell import Cell
 from undertow.compiler.torch_marks import not_looked_into, seen_as_constant
@@ -44,7 +45,7 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
             raise MissingExtraError(missing)
         _warn_once(missing)
         return chain(cell, x, start, weights, course)
-    if _transformed():
+    if _transformed() or _without_memory(x):
         return _by_operator(engine, cell, x, start, weights, course)
     from undertow.compiler.function import fused  # Numba is loaded only where it is used
     from undertow.compiler.graph import NoRowError
@@ -81,6 +82,11 @@ def _refused(
 def _transformed() -> bool:
     """Does torch look on, so that the walk must be one operator?"""
     return torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None
+
+
+def _without_memory(x: Tensor) -> bool:
+    """Is it a tensor that has a shape alone, as where sizes are counted?"""
+    return isinstance(x, FakeTensor)
 
 
 def _differentiates_by_function() -> bool:

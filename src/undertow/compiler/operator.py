@@ -39,6 +39,11 @@ def note(cell: Cell, how: Variation) -> str:
     return name
 
 
+def cell_named(name: str) -> Cell:
+    """The cell that was noted under a name."""
+    return _NOTED[name][0]
+
+
 def fit(
     cell: Cell, shapes: tuple[tuple[int, ...], ...], dtype: torch.dtype, how: Variation
 ) -> tuple[str, str]:

@@ -33,7 +33,8 @@ def around(traced: Traced, weights: Sequence[Tensor]) -> Around:
 
     results = [n.meta["val"] for n in (*outputs(traced.hoisted), *compress(outputs(traced.prologue), inner))]
     examples = [x, *weights, *(torch.zeros(r.shape, dtype=r.dtype) for r in results)]
-    pull = pooled(flexible(to_fx(joint, examples, WHOLE), traced.batch))
+    nothing = not results  # a step that reads neither x nor a weight: nothing is pulled back
+    pull = traced.hoisted if nothing else pooled(flexible(to_fx(joint, examples, WHOLE), traced.batch))
     own = [n for n in traced.prologue.graph.nodes if n.op == "placeholder"]
     used = (bool(nodes[0].users), *(bool(n.users) for n in own))
     return Around(traced.prologue, pooled(traced.hoisted), pull, inner, used)
