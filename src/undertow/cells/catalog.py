@@ -100,7 +100,7 @@ def _from_file(name: str) -> type[Cell]:
     path = Path(file)
     if not path.is_file():
         raise CellError(f"There is no file {file!r} to read a cell from. Write FILE.py:Class.")
-    found = {key: value for key, value in vars(_load(path)).items() if _is_cell(value)}
+    found = {key: value for key, value in vars(load_file(path)).items() if _is_cell(value)}
     own = {key: value for key, value in found.items() if value.__module__ == _module_name(path)}
     if not wanted and len(own) == 1:
         return next(iter(own.values()))
@@ -116,7 +116,7 @@ def _module_name(path: Path) -> str:
     return f"undertow_user_{path.stem}"
 
 
-def _load(path: Path) -> ModuleType:
+def load_file(path: Path) -> ModuleType:
     spec = importlib.util.spec_from_file_location(_module_name(path), path)
     if spec is None or spec.loader is None:
         raise CellError(f"{path} is not a Python file.")

@@ -24,6 +24,7 @@ VERBS = {
     "cells": "the recurrent cells there are, with sizes",
     "draw": "draw a network unrolled in time",
     "bench": "is it fast here, against torch, the eager loop, torch.compile, JAX",
+    "size": "what a network will cost: shapes, parameters, FLOPs, memory",
     "plan": "what the compiler makes of a cell: graph, plan, generated source",
 }
 

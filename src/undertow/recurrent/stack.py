@@ -16,6 +16,7 @@ from torch.nn import functional
 
 from undertow.cells.cell import Cell
 from undertow.compiler.engine import walk
+from undertow.recurrent.dropout import dropout
 from undertow.unroll.chain import Course, chain
 
 
@@ -87,7 +88,7 @@ def run(
         if projection is not None:
             y = functional.linear(y, projection)
         if layer + 1 < stack.layers and call.training and stack.dropout:
-            y = functional.dropout(y, stack.dropout)
+            y = dropout(y, stack.dropout)
     return Outcome(_silence(y, call.lengths), tuple(last), tuple(kept))
 
 

@@ -19,7 +19,8 @@ def build_optimizer(options: Training, model: nn.Module) -> torch.optim.Optimize
         {"params": [p for p in trained if p.dim() < 2], "weight_decay": 0.0},
     ]
     if options.optimizer == "adam":
-        return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99))
+        at_hand = all(p.is_cpu and p.is_floating_point() for p in trained)
+        return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99), fused=at_hand)
     return torch.optim.SGD(groups, lr=options.learning_rate, momentum=options.momentum)
 
 

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from undertow.data.batches import PADDING
+from undertow.recurrent.dropout import dropout
 from undertow.recurrent.recurrent import Recurrent
 
 
@@ -41,9 +42,9 @@ class NextToken(nn.Module):
         self, tokens: Tensor, start: Sequence[Any] | None = None, lengths: Tensor | None = None
     ) -> tuple[Tensor, tuple[Any, ...]]:
         """Scores [T, B, V] for the token after each of `tokens` [T, B], and the last states."""
-        x = functional.dropout(self.embedding(tokens), self.dropout, self.training)
+        x = dropout(self.embedding(tokens), self.dropout, self.training)
         y, last = self.recurrent(x, start=start, lengths=lengths)
-        return self.readout(functional.dropout(y, self.dropout, self.training)), last
+        return self.readout(dropout(y, self.dropout, self.training)), last
 
 
 def cross_entropy(scores: Tensor, targets: Tensor, reduction: str = "mean") -> Tensor:
