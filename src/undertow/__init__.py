@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from undertow.recurrent.torch_like import GRU as GRU
     from undertow.recurrent.torch_like import LSTM as LSTM
     from undertow.recurrent.torch_like import RNN as RNN
+    from undertow.sizing.size import size as size
     from undertow.tasks.start import resume as resume
     from undertow.tasks.start import train as train
     from undertow.tasks.trained import load as load
@@ -34,6 +35,7 @@ _HOMES = {
     "compile": "undertow.recurrent.compile",
     "load": "undertow.tasks.trained",
     "resume": "undertow.tasks.start",
+    "size": "undertow.sizing.size",
     "train": "undertow.tasks.start",
 }
 _MODULES = {"cells": "undertow.cells", "init": "undertow.cells.init"}
@@ -50,6 +52,7 @@ __all__ = [
     "init",
     "load",
     "resume",
+    "size",
     "train",
 ]
 

@@ -49,27 +49,29 @@ def _walk(x: Tensor, start: Any, weights: Any, masks: Any, name: str, *_: Any) -
     return _rows(x) * step_flops(cell_named(name))[0]
 
 
-def _walk_back(gradients: Any, x: Tensor, *rest: Any) -> int:
-    name = rest[5]  # after the start, weights, masks, results and what is wanted
-    return _rows(x) * step_flops(cell_named(name))[1]
+def _walk_back(gradients: Any, x: Tensor, start: Any, *rest: Any) -> int:
+    wanted, name = rest[3], rest[4]  # after weights, masks and results; wanted: start, x, weights
+    return _rows(x) * step_flops(cell_named(name), x_wanted=wanted[len(start)])[1]
 
 
 @lru_cache(256)
-def step_flops(cell: Cell) -> tuple[int, int]:
+def step_flops(cell: Cell, x_wanted: bool = True) -> tuple[int, int]:
     """Of one row of the batch in one step of a cell, forward and backward; counted on the eager step.
+
+    Every weight and every field of the state get their gradient; x where it is wanted.
 
     In a thread of its own: where an op is counted, torch records nothing for a backward pass.
     """
     with ThreadPoolExecutor(1) as aside:
-        return aside.submit(_counted, cell).result()
+        return aside.submit(_counted, cell, x_wanted).result()
 
 
-def _counted(cell: Cell) -> tuple[int, int]:
+def _counted(cell: Cell, x_wanted: bool) -> tuple[int, int]:
     found = []
     with FakeTensorMode(allow_non_fake_inputs=True):
         weights = cell.Weights(*(torch.empty(w.shape, requires_grad=True) for w in cell.init()))
         start = cell.State(*(torch.empty(s.shape, requires_grad=True) for s in cell.start(1)))
-        x = torch.empty(1, cell.input_size, requires_grad=True)
+        x = torch.empty(1, cell.input_size, requires_grad=x_wanted)
         with FlopCounterMode(display=False) as counter:
             state = cell.step(x, start, weights)
             found.append(counter.get_total_flops())
