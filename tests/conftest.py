@@ -1,4 +1,7 @@
-"""Every test draws from the same seed, alone or among others, and leaves the default dtype alone."""
+"""Every test draws from the same seed, alone or among others, and leaves the default dtype alone.
+
+Run by several processes, the tests of one cell share one, and those of one file: each kernel is compiled once.
+"""
 
 from collections.abc import Iterator
 
@@ -12,3 +15,9 @@ def same_seed() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     assert torch.get_default_dtype() is dtype
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        case = getattr(item, "callspec", None) and item.callspec.params.get("case")
+        item.add_marker(pytest.mark.xdist_group(str(case) if case else item.path.name))

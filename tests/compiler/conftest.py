@@ -26,7 +26,8 @@ def fresh_memory_is_nan(monkeypatch: pytest.MonkeyPatch) -> None:
         return result
 
     def pooled(*args, **settings):
-        return pool_empty(*args, **settings).fill_(float("nan"))
+        made = pool_empty(*args, **settings)
+        return made.fill_(float("nan") if made.is_floating_point() else 255)  # bytes of NaN
 
     numpy_empty, pool_empty = np.empty, POOL.empty
     monkeypatch.setattr(torch, "empty", filled(torch.empty))

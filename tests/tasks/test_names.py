@@ -55,8 +55,8 @@ def test_a_run_folder_is_complete(names_run):
     assert held == {"config.json", "history.jsonl", "vocabulary.json", "score.json", "report.html", "figures",
                     "checkpoints", "best", "last"}  # fmt: skip
     config = json.loads((names_run.path / "config.json").read_text(encoding="utf-8"))
-    assert {"format", "recipe", "options", "cell", "parameters", "data", "from", "threads", "created", "versions",
-            "machine"} <= set(config)  # fmt: skip
+    assert {"format", "recipe", "options", "cell", "parameters", "data", "from", "threads", "products", "created",
+            "versions", "machine"} <= set(config)  # fmt: skip
     assert config["options"]["hidden"] == 8
     assert config["options"]["seed"] == 0
     assert [(entry["role"], entry["path"]) for entry in config["data"]] == [("train", "elements")]

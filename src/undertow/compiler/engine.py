@@ -12,6 +12,7 @@ from torch._subclasses.fake_tensor import FakeTensor
 
 from undertow.cells.cell import Cell
 from undertow.compiler.torch_marks import not_looked_into, seen_as_constant
+from undertow.compiler.variation import joins
 from undertow.errors import MissingExtraError, SettingError
 from undertow.unroll.chain import Course, chain
 
@@ -61,8 +62,8 @@ def _by_operator(
 ) -> tuple[Any, Any]:
     from undertow.compiler import operator
 
-    how = (course.state_mask is not None, course.zoneout is not None, course.lengths is not None)
-    name, why = operator.fit_constant(cell, tuple(tuple(w.shape) for w in weights), x.dtype, how)
+    shapes = tuple(tuple(w.shape) for w in weights)
+    name, why = operator.fit_constant(cell, shapes, x.dtype, joins(course))
     if name:
         return operator.walk(name, cell, x, start, weights, course)
     return _refused(engine, why, cell, x, start, weights, course)

@@ -29,4 +29,6 @@ def traced(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Vari
     moves = ([False] if how.state_mask else []) + [True] * (found.masks - how.state_mask)
     assert joint.epilogue is not None
     outer = around(found, weights)
-    return Recurrence(cell, outer, plan(joint, tuple(moves)), only(joint.epilogue, outer.inner), bits)
+    return Recurrence(
+        cell, outer, plan(joint, tuple(moves), how.rounded), only(joint.epilogue, outer.inner), bits
+    )

@@ -14,9 +14,10 @@ from undertow.cells.cell import Cell
 from undertow.compiler.buffers import POOL
 from undertow.compiler.hoist import product
 from undertow.compiler.plan import Plan
+from undertow.compiler.precision import products_are_rounded
 from undertow.compiler.recurrence import BITS, Recurrence, compile_step
 from undertow.compiler.sums import Outer
-from undertow.compiler.variation import Variation
+from undertow.compiler.variation import Variation, joins
 from undertow.unroll.chain import Course, chain
 
 PLAIN = Course()
@@ -53,7 +54,7 @@ def prepare(cell: Cell, x: Tensor, weights: Sequence[Tensor], course: Course) ->
     Raises:
         NoRowError: the step holds an op that no kernel can.
     """
-    how = Variation(course.state_mask is not None, course.zoneout is not None, course.lengths is not None)
+    how = Variation(*joins(course), rounded=x.dtype == torch.float32 and products_are_rounded())
     made = compile_step(cell, tuple(tuple(w.shape) for w in weights), BITS[x.dtype], how)
     return Walked(made, x.shape[0], x.shape[1], course, masks_of(x, course))
 

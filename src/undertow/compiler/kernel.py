@@ -13,10 +13,11 @@ from torch import Tensor
 
 from undertow.compiler.buffers import POOL
 from undertow.compiler.build import build
-from undertow.compiler.emit_numba import arguments, packed_name, scratch_size, weight_names
+from undertow.compiler.emit_numba import arguments, packed_name, rounded_depth, scratch_size, weight_names
 from undertow.compiler.plan import Half, Plan, Product
 from undertow.compiler.shards import Share, team_is_whole
 from undertow.compiler.tile import PACK, packed_size, panel_width
+from undertow.compiler.tiles import SIDE, packed_bytes, rounded_room
 
 LEAST_ROWS = 4  # of a shard: fewer rows are not worth a second thread
 LINE = 16  # numbers: every shard's scratch begins at a cache line
@@ -41,8 +42,7 @@ class Kernel:
         self.fixed = scratch_size(plan, half, 0)
         self.per_row = scratch_size(plan, half, 1) - self.fixed
         self.panel = panel_width(bits)
-        sizes = [packed_size(s.depth, s.width, self.panel) for s in products.values()]
-        self.weight_bytes = sum(sizes) * self.dtype.itemsize
+        self.weight_bytes = sum(self.packed_bytes(s.depth, s.width) for s in products.values())
 
     def run(self, values: dict[str, Any], steps: int, batch: int, back: bool) -> list[Tensor]:
         """Walk over time with these arrays and packed weights; gives the column sums of a backward walk.
@@ -70,6 +70,12 @@ class Kernel:
     def rooms(self, shards: Sequence[tuple[int, int]], parts: int) -> tuple[Tensor, list[int]]:
         """Scratch, and where each shard's begins; a team has one."""
         sizes = [self.per_row * (r1 - r0) + self.fixed * parts for r0, r1 in shards]
+        if self.plan.rounded:
+            depth = rounded_depth(self.plan, self.half)
+            sizes = [
+                size + rounded_room(r1 - r0, depth, parts)
+                for size, (r0, r1) in zip(sizes, shards, strict=True)
+            ]
         begins = [0, *accumulate(-(-size // LINE) * LINE for size in sizes)]
         if parts > 1:
             begins = [0] * parts + [begins[1]]
@@ -89,12 +95,19 @@ class Kernel:
         strides = matrix.stride()
         if transposed:
             depth, columns, strides = columns, depth, (strides[1], strides[0])
-        out = POOL.empty((packed_size(depth, columns, self.panel),), self.dtype)
-        panels = -(-columns // self.panel)
-        call = [0, panels, matrix.data_ptr(), *strides, depth, columns, out.data_ptr(), self.panel]
+        out = POOL.empty((self.packed_bytes(depth, columns),), torch.uint8)
+        width = SIDE if self.plan.rounded else self.panel
+        panels = -(-columns // width)
+        call = [0, panels, matrix.data_ptr(), *strides, depth, columns, out.data_ptr(), width]
         threads = 1 if matrix.numel() < SERIAL else min(panels, torch.get_num_threads())
-        _packer(self.bits).run(array("q", call), threads)
+        _packer(self.bits, self.plan.rounded).run(array("q", call), threads)
         return out
+
+    def packed_bytes(self, depth: int, columns: int) -> int:
+        """Bytes that the panels of a matrix take."""
+        if self.plan.rounded:
+            return packed_bytes(depth, columns)
+        return packed_size(depth, columns, self.panel) * self.dtype.itemsize
 
     def sums(self, room: Tensor, shards: list[tuple[int, int]], rooms: list[int], parts: int) -> list[Tensor]:
         """Column sums of all shards, in the order of the shards."""
@@ -117,8 +130,12 @@ def _address(value: Any) -> int:
     return 0 if value is None else int(value)
 
 
-@lru_cache(2)
-def _packer(bits: int) -> Share:
+@lru_cache(3)
+def _packer(bits: int, rounded: bool) -> Share:
+    if rounded:
+        from undertow.compiler.rounded import PACK_ROUNDED  # for processors with a tile unit alone
+
+        return Share(PACK_ROUNDED.address)
     return Share(PACK[bits].address)
 
 

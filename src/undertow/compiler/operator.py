@@ -21,6 +21,7 @@ from undertow.cells.cell import Cell
 from undertow.compiler import function
 from undertow.compiler.function import Kept, Walked, saved_size
 from undertow.compiler.graph import NoRowError
+from undertow.compiler.precision import products_are_rounded
 from undertow.compiler.recurrence import BITS, Recurrence, compile_step
 from undertow.compiler.torch_marks import seen_as_constant
 from undertow.compiler.variation import Variation
@@ -242,7 +243,8 @@ def fit_constant(
     cell: Cell, shapes: Any, dtype: torch.dtype, how: tuple[bool, bool, bool]
 ) -> tuple[str, str]:
     """As `fit`, for torch.compile, which takes the answer for a constant of its program."""
-    return fit(cell, shapes, dtype, Variation(*how))
+    rounded = dtype == torch.float32 and products_are_rounded()
+    return fit(cell, shapes, dtype, Variation(*how, rounded=rounded))
 
 
 def walk(name: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: Course) -> tuple[Any, Any]:

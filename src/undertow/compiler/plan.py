@@ -65,9 +65,10 @@ class Plan:
     ]  # operands by name: s0 old state, u0 sequence, a0 new state, q0 kept, o0 operand
     accumulated: tuple[tuple[int, ...], ...]  # column sums: widths of what stands side by side in each
     masks: tuple[tuple[int, bool], ...] = ()  # width, and whether it changes in time
+    rounded: bool = False  # factors of products are rounded to bfloat16; sums stay float32
 
 
-def plan(joint: Joint, masks: tuple[bool, ...]) -> Plan:
+def plan(joint: Joint, masks: tuple[bool, ...], rounded: bool = False) -> Plan:
     """Decide what is kept and what is computed anew, and lay out both halves."""
     widths = joint.graph.table()
     forward, backward, kept, places = _cut(joint)
@@ -87,6 +88,7 @@ def plan(joint: Joint, masks: tuple[bool, ...]) -> Plan:
         sums=sums,
         accumulated=accumulated,
         masks=tuple(zip(mask_widths, masks, strict=True)),
+        rounded=rounded,
     )
 
 

@@ -37,6 +37,8 @@ def describe(made: Recurrence) -> str:
     """The plan as a page of text."""
     plan, facts = made.plan, record(made)
     lines = ["once a call, by torch (weights only):", *_indented(facts["prologue"] or ["nothing"])]
+    if plan.rounded:
+        lines = ["every product: factors rounded to bfloat16, sums in float32", "", *lines]
     lines += ["", "all steps at once, by torch (input only):", *_indented(facts["hoisted"] or ["nothing"])]
     lines += ["", f"forward, each step: {facts['forward_flops']:,} operations a row"]
     lines += _indented(facts["forward"])

@@ -10,6 +10,7 @@ from typing import Any
 import torch
 
 from undertow.cells.cell import Cell
+from undertow.compiler.precision import products_in, resolved
 from undertow.errors import CellError, DataError, DivergedError
 from undertow.report.report import write_report
 from undertow.tasks.borrow import borrow
@@ -120,7 +121,8 @@ def rescore(run: Trained) -> dict[str, Any]:
 
 def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:
     budget = budget_of(options, job.task.steps_per_epoch, job.default_epochs)
-    position = fit(job.task, options, budget, run, display)
+    with products_in(options.precision):
+        position = fit(job.task, options, budget, run, display)
     _score(run, job, options.seed)
     write_report(run.path)
     if position.finished == "diverged":
@@ -151,6 +153,7 @@ def _config(recipe: str, options: Any, place: Place, job: Job) -> dict[str, Any]
         "data": job.data,
         "from": place.source,
         "threads": torch.get_num_threads(),
+        "products": resolved(options.precision),
         **surroundings(),
     }
 

@@ -40,6 +40,9 @@ class Training:
     """Longest gradient; a longer one keeps its direction. 0: off."""
     clip_value: float = 0.0
     """Largest element of the gradient; larger ones are cut. 0: off."""
+    precision: Literal["auto", "float32", "bfloat16"] = "auto"
+    """What matrix products round their factors to while training; sums are float32 always. auto: bfloat16 where the
+    processor has a unit for it (AMX), several times as fast, else float32."""
     average: float = 0.0
     """Validate and keep a running average of the weights with this memory, say 0.999. 0: off."""
     jacobian_penalty: float = 0.0

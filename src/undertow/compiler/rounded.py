@@ -1,0 +1,278 @@
+"""Matrix products on the processor's tile unit (AMX): factors rounded to bfloat16, sums in float32.
+
+    C[M, N] = bf16(A)[M, K] · bf16(B)[K, N]
+
+A tile holds 16 rows of 64 bytes. B is packed once into panels of 16 columns, [N / 16][K / 32][16][16][2]: two rows of
+B side by side, as the unit wants them, padded with zeros. A's rows are rounded before each product. Two tiles of A
+times two of B keep four tiles of C busy.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import platform
+import sys
+from functools import lru_cache
+from typing import Any
+
+import llvmlite.binding
+from llvmlite import ir
+from numba import config, njit, types
+from numba.core import cgutils
+from numba.extending import intrinsic
+
+from undertow.compiler.atomic import integers, take
+from undertow.compiler.cache import Stored
+from undertow.compiler.tiles import BLOCK, DEPTH, SIDE
+from undertow.compiler.vector import INT64, Vec, at, get, load_part, pointer32, store_part
+
+INT8, INT16, INT32 = ir.IntType(8), ir.IntType(16), ir.IntType(32)
+ARCH_PRCTL, ASK, TILE_DATA = 158, 0x1023, 18  # Linux: a process must ask before its threads may use tiles
+
+
+class _BFloat(ir.Type):
+    """LLVM's bfloat, which llvmlite has no name for."""
+
+    def _to_string(self) -> str:
+        return "bfloat"
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, _BFloat)
+
+    def __hash__(self) -> int:
+        return hash(_BFloat)
+
+
+@lru_cache(1)
+def has_tiles() -> bool:
+    """Has this processor a tile unit for bfloat16, does Numba compile for it, and does the system let us use it?"""
+    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
+        return False
+    features = config.CPU_FEATURES
+    if features is None:
+        if config.CPU_NAME and config.CPU_NAME not in ("host", llvmlite.binding.get_host_cpu_name()):
+            return False
+        features = llvmlite.binding.get_host_cpu_features().flatten()
+    if not {"+amx-tile", "+amx-bf16", "+avx512bf16"} <= set(features.split(",")):
+        return False
+    return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, ASK, TILE_DATA) == 0)
+
+
+def _call(builder: Any, name: str, *arguments: Any) -> None:
+    kind = ir.FunctionType(ir.VoidType(), [a.type for a in arguments])
+    builder.call(cgutils.get_or_insert_function(builder.module, kind, f"llvm.x86.{name}"), arguments)
+
+
+def _tile(number: int) -> ir.Constant:
+    return ir.Constant(INT8, number)
+
+
+@intrinsic
+def tiles_begin(typing: Any) -> Any:
+    """Lay out this thread's eight tiles: 16 rows of 64 bytes each."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        layout = bytearray(64)
+        layout[0] = 1
+        for tile in range(8):
+            layout[16 + 2 * tile], layout[48 + tile] = 64, SIDE
+        value = cgutils.global_constant(builder.module, "tiles", cgutils.make_bytearray(layout))
+        _call(builder, "ldtilecfg", builder.bitcast(value, INT8.as_pointer()))
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+@intrinsic
+def tiles_end(typing: Any) -> Any:
+    """Let go of the tiles, so that the system need not save them."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        _call(builder, "tilerelease")
+        return context.get_dummy_value()
+
+    return types.void(), generate
+
+
+def _block(rows: int, columns: int) -> Any:
+    """`rows` x `columns` tiles of C over the whole of K; every argument is an address or a number of bytes."""
+
+    @intrinsic
+    def block(
+        typing: Any, a: Any, pitch_a: Any, b: Any, panel: Any, c: Any, pitch_c: Any, blocks: Any
+    ) -> Any:
+        def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+            _emit_block(builder, rows, columns, arguments)
+            return context.get_dummy_value()
+
+        return types.void(*[types.int64] * 7), generate
+
+    return block
+
+
+def _emit_block(builder: Any, rows: int, columns: int, arguments: Any) -> None:
+    a, pitch_a, b, panel, c, pitch_c, blocks = arguments
+    sums = [(r, s, 2 * r + s) for r in range(rows) for s in range(columns)]
+
+    def place(base: Any, *parts: Any) -> Any:
+        for part in parts:
+            base = builder.add(base, part)
+        return builder.inttoptr(base, INT8.as_pointer())
+
+    for _, _, tile in sums:
+        _call(builder, "tilezero", _tile(tile))
+    entry = builder.block
+    head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
+    builder.branch(head)
+    builder.position_at_end(head)
+    k = builder.phi(INT64)
+    k.add_incoming(INT64(0), entry)
+    builder.cbranch(builder.icmp_signed("<", k, blocks), body, done)
+    builder.position_at_end(body)
+    along, down = builder.mul(k, INT64(2 * DEPTH)), builder.mul(k, INT64(BLOCK))
+    for s in range(columns):
+        lines = place(b, down, builder.mul(panel, INT64(s)))
+        _call(builder, "tileloadd64", _tile(6 + s), lines, INT64(64))
+    for r in range(rows):
+        lines = place(a, along, builder.mul(pitch_a, INT64(SIDE * r)))
+        _call(builder, "tileloadd64", _tile(4 + r), lines, pitch_a)
+        for s in range(columns):
+            _call(builder, "tdpbf16ps", _tile(2 * r + s), _tile(4 + r), _tile(6 + s))
+    k.add_incoming(builder.add(k, INT64(1)), builder.block)
+    builder.branch(head)
+    builder.position_at_end(done)
+    for r, s, tile in sums:
+        spot = place(c, builder.mul(pitch_c, INT64(SIDE * r)), INT64(4 * SIDE * s))
+        _call(builder, "tilestored64", _tile(tile), spot, pitch_c)
+
+
+_block11, _block12, _block21, _block22 = (_block(rows, columns) for rows in (1, 2) for columns in (1, 2))
+
+
+@intrinsic
+def address(typing: Any, pointer: Any) -> Any:
+    """A pointer as an address."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        return builder.ptrtoint(arguments[0], INT64)
+
+    return types.int64(pointer), generate
+
+
+@intrinsic
+def _store_rounded(typing: Any, place: Any, value: Any) -> Any:
+    """A Vec of float32 to an address, as bfloat16."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        short = builder.fptrunc(arguments[1], ir.VectorType(_BFloat(), value.lanes))
+        plain = ir.VectorType(INT16, value.lanes)
+        pointer = builder.inttoptr(arguments[0], plain.as_pointer())
+        builder.store(builder.bitcast(short, plain), pointer, align=2)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, Vec(types.float32)), generate
+
+
+@njit(nogil=True, error_model="numpy")
+def round_rows(a, pitch, out, first, last, depth):
+    """Rows first to last of A, `pitch` numbers apart, as bfloat16 at `out`, padded with zeros to whole tiles."""
+    padded = (depth + DEPTH - 1) // DEPTH * DEPTH
+    place = address(out)
+    for r in range(first, last):
+        line = at(a, r * pitch)
+        for j in range(0, padded, SIDE):
+            count = min(SIDE, max(0, depth - j))
+            _store_rounded(place + 2 * (r * padded + j), load_part(at(line, j), count))
+
+
+@njit(nogil=True, error_model="numpy")
+def _panels(high, wide, a, pitch_a, b, panel, c, pitch_c, blocks):
+    if high and wide:
+        _block22(a, pitch_a, b, panel, c, pitch_c, blocks)
+    elif high:
+        _block21(a, pitch_a, b, panel, c, pitch_c, blocks)
+    elif wide:
+        _block12(a, pitch_a, b, panel, c, pitch_c, blocks)
+    else:
+        _block11(a, pitch_a, b, panel, c, pitch_c, blocks)
+
+
+@njit(nogil=True, error_model="numpy")
+def rounded_part(rows, b, c, pitch, m, n, depth, spare, part, parts):
+    """C = A·B of rounded rows of A and packed B, of which one of `parts` threads makes its part of the panels."""
+    blocks = (depth + DEPTH - 1) // DEPTH
+    a, matrix, edge = address(rows), address(b), address(spare)
+    pitch_a, panel = blocks * 2 * DEPTH, blocks * BLOCK
+    panels = (n + SIDE - 1) // SIDE
+    j, end = panels * part // parts, panels * (part + 1) // parts
+    while j < end:
+        wide = j + 1 < end
+        columns = min(n - j * SIDE, 2 * SIDE if wide else SIDE)
+        i = 0
+        while i < m:
+            high = m - i > SIDE
+            tall = 2 * SIDE if high else SIDE
+            out = at(c, i * pitch + j * SIDE)
+            if m - i >= tall and columns % SIDE == 0:
+                _panels(
+                    high,
+                    wide,
+                    a + i * pitch_a,
+                    pitch_a,
+                    matrix + j * panel,
+                    panel,
+                    address(out),
+                    4 * pitch,
+                    blocks,
+                )
+            else:
+                _panels(
+                    high, wide, a + i * pitch_a, pitch_a, matrix + j * panel, panel, edge, 8 * SIDE, blocks
+                )
+                for r in range(min(tall, m - i)):
+                    for s in range(0, columns, SIDE):
+                        count = min(SIDE, columns - s)
+                        line = load_part(at(spare, r * 2 * SIDE + s), count)
+                        store_part(at(out, r * pitch + s), line, count)
+            i += tall
+        j += 2 if wide else 1
+
+
+@intrinsic
+def _put_rounded(typing: Any, place: Any, value: Any) -> Any:
+    """One float32 to an address, as bfloat16."""
+
+    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+        short = builder.bitcast(builder.fptrunc(arguments[1], _BFloat()), INT16)
+        builder.store(short, builder.inttoptr(arguments[0], INT16.as_pointer()), align=2)
+        return context.get_dummy_value()
+
+    return types.void(types.int64, types.float32), generate
+
+
+@njit(nogil=True, error_model="numpy")
+def pack_rounded(source, row, column, depth, count, out):
+    """One panel of `count` columns of B[k, j] at source + k·row + j·column, at the address `out`."""
+    padded = (depth + DEPTH - 1) // DEPTH * DEPTH
+    for k in range(padded):
+        line = out + k // 2 * 4 * SIDE + 2 * (k % 2)
+        for j in range(SIDE):
+            value = get(at(source, k * row + j * column)) if k < depth and j < count else types.float32(0.0)
+            _put_rounded(line + 4 * j, value)
+
+
+def _share(call_address):
+    call = integers(call_address)  # next panel, panels, source, row, column, depth, columns, out
+    while True:
+        n = take(call_address)
+        if n >= call[1]:
+            break
+        source = at(pointer32(call[2]), n * SIDE * call[4])
+        size = (call[5] + DEPTH - 1) // DEPTH * BLOCK
+        pack_rounded(source, call[3], call[4], call[5], min(SIDE, call[6] - n * SIDE), call[7] + n * size)
+
+
+PACK_ROUNDED = Stored(_share, "pack_rounded")
+
+
+__all__ = ["PACK_ROUNDED", "has_tiles", "round_rows", "rounded_part", "tiles_begin", "tiles_end"]
