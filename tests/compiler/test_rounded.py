@@ -14,6 +14,7 @@ from undertow import cells
 from undertow.compiler.function import fused
 from undertow.compiler.precision import has_unit, products_in, resolved
 from undertow.compiler.rounded import PACK_ROUNDED, round_rows, rounded_part, tiles_begin, tiles_end
+from undertow.compiler.rounded_product import rounded_product
 from undertow.compiler.shards import Share
 from undertow.compiler.tiles import SIDE, SPARE, packed_bytes, padded, rounded_room
 from undertow.compiler.vector import pointer32
@@ -76,6 +77,29 @@ def test_a_product_is_that_of_rounded_factors(m, depth, n, turned):
         wanted = rounded(a).double() @ rounded(b).double()
         torch.testing.assert_close(c[:m].double(), wanted, rtol=1e-5, atol=1e-5 * depth**0.5)
         assert (c[m] == beyond).all()  # nothing is written past the last row
+
+
+@tiles
+@pytest.mark.parametrize("turned", [(False, False), (False, True), (True, False), (True, True)])
+@pytest.mark.parametrize(
+    ("m", "depth", "n"),
+    [(1, 1, 1), (5, 7, 3), (33, 65, 31), (100, 2100, 70), (17, 33, 300), (1100, 1030, 40)],
+)
+def test_a_whole_product_of_any_strides(m, depth, n, turned):
+    a = torch.randn(depth, m).T if turned[0] else torch.randn(m, depth)
+    b = torch.randn(n, depth).T if turned[1] else torch.randn(depth, n)
+    wanted = rounded(a).double() @ rounded(b).double()
+    before = torch.get_num_threads()
+    try:
+        for threads in (1, 2, 3):
+            torch.set_num_threads(threads)
+            whole = torch.full((m + 1, n + 2), 3.0)  # into a part of something larger
+            got = rounded_product(a, b, whole[:m, :n])
+            torch.testing.assert_close(got.double(), wanted, rtol=1e-5, atol=1e-5 * depth**0.5)
+            assert (whole[m] == 3.0).all()
+            assert (whole[:, n:] == 3.0).all()
+    finally:
+        torch.set_num_threads(before)
 
 
 @tiles

@@ -42,6 +42,28 @@ def test_the_gradient_goes_where_the_value_went(dtype):
     assert torch.equal(x.grad, torch.where(y == 0, 0.0, 2.0).to(dtype))
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64])
+def test_it_can_be_differentiated_twice(dtype):
+    x = torch.randn(5, 6, dtype=dtype, requires_grad=True)
+    y = dropout(x, 0.5)
+    (first,) = torch.autograd.grad((y**3).sum(), x, create_graph=True)
+    (second,) = torch.autograd.grad(first.sum(), x)
+    scale = torch.where(y == 0, 0.0, 2.0)
+    torch.testing.assert_close(second, (6 * y * scale**2).to(dtype))
+
+
+def test_kernel_and_torch_drop_the_same():
+    x = torch.randn(70, 2003)
+    x[3, 5], x[4, 6] = float("nan"), float("inf")
+    torch.manual_seed(2)
+    single = dropout(x, 0.3)
+    torch.manual_seed(2)
+    double = dropout(x.double(), 0.3)
+    torch.testing.assert_close(single.double(), double, equal_nan=True)
+    turned = x.T[::2]
+    assert dropout(turned, 0.3).shape == turned.shape
+
+
 def test_ends():
     x = torch.randn(3, 4)
     assert dropout(x, 0.0) is x

@@ -35,7 +35,13 @@ from undertow.files import ASIDE, replace_file
 
 VERSION = 2  # of the files; a new one leaves the old folder alone
 MARK = b"undertow machine code\n"
-HELPERS = ("atomic.py", "rounded.py", "tile.py", "vector.py")  # whose functions are inlined into kernels
+HELPERS = (
+    "atomic.py",
+    "rounded.py",
+    "rounded_pack.py",
+    "tile.py",
+    "vector.py",
+)  # whose functions are inlined into kernels
 ABANDONED = 3600  # seconds after which a file still being written has no writer
 
 

@@ -265,7 +265,7 @@ def _sum(item: Any, named: dict[str, Tensor]) -> Tensor:
     turned, row = POOL.empty((sum(c.width for c in item.b), a.shape[1]), a.dtype), 0
     for columns in item.b:
         b = _rows(named[columns.name]).narrow(1, columns.first, columns.width)
-        torch.mm(b.T, a, out=turned.narrow(0, row, columns.width))
+        product(b.T, a, turned.narrow(0, row, columns.width))
         row += columns.width
     return turned.T
 

@@ -14,6 +14,7 @@ import torch
 from torch import Tensor, fx
 
 from undertow.compiler.buffers import POOL, SMALL
+from undertow.compiler.precision import products_are_rounded
 
 mm, transpose = torch.ops.aten.mm.default, torch.ops.aten.t.default
 
@@ -21,11 +22,17 @@ mm, transpose = torch.ops.aten.mm.default, torch.ops.aten.t.default
 SWIFT = {mm: torch.mm, transpose: torch.t}
 
 
-def product(x: Tensor, w: Tensor) -> Tensor:
-    """x [N, I] · w [I, n], as torch.mm gives it."""
-    if x.shape[0] * w.shape[1] * x.element_size() < SMALL:
+def product(x: Tensor, w: Tensor, out: Tensor | None = None) -> Tensor:
+    """x [N, I] · w [I, n], as torch.mm gives it; on the tile unit where factors may be rounded and it is faster."""
+    if products_are_rounded():
+        from undertow.compiler.rounded_product import rounded_product, worth_rounding
+
+        if worth_rounding(x, w):
+            room = POOL.empty((x.shape[0], w.shape[1]), x.dtype) if out is None else out
+            return rounded_product(x, w, room)
+    if out is None and x.shape[0] * w.shape[1] * x.element_size() < SMALL:
         return torch.mm(x, w)
-    return torch.mm(x, w, out=POOL.empty((x.shape[0], w.shape[1]), x.dtype))
+    return torch.mm(x, w, out=POOL.empty((x.shape[0], w.shape[1]), x.dtype) if out is None else out)
 
 
 @dataclass(frozen=True, eq=False)

@@ -23,24 +23,12 @@ from numba.extending import intrinsic
 
 from undertow.compiler.atomic import integers, take
 from undertow.compiler.cache import Stored
+from undertow.compiler.rounded_pack import BFloat, right_panel
 from undertow.compiler.tiles import BLOCK, DEPTH, SIDE
-from undertow.compiler.vector import INT64, Vec, at, get, load_part, pointer32, store_part
+from undertow.compiler.vector import INT64, Vec, at, load_part, pointer32, store_part
 
 INT8, INT16, INT32 = ir.IntType(8), ir.IntType(16), ir.IntType(32)
 ARCH_PRCTL, ASK, TILE_DATA = 158, 0x1023, 18  # Linux: a process must ask before its threads may use tiles
-
-
-class _BFloat(ir.Type):
-    """LLVM's bfloat, which llvmlite has no name for."""
-
-    def _to_string(self) -> str:
-        return "bfloat"
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, _BFloat)
-
-    def __hash__(self) -> int:
-        return hash(_BFloat)
 
 
 @lru_cache(1)
@@ -95,12 +83,10 @@ def tiles_end(typing: Any) -> Any:
 
 
 def _block(rows: int, columns: int) -> Any:
-    """`rows` x `columns` tiles of C over the whole of K; every argument is an address or a number of bytes."""
+    """`rows` x `columns` tiles of C (+)= A·B; all arguments but `add` are addresses or numbers of bytes."""
 
     @intrinsic
-    def block(
-        typing: Any, a: Any, pitch_a: Any, b: Any, panel: Any, c: Any, pitch_c: Any, blocks: Any
-    ) -> Any:
+    def block(typing: Any, a: Any, b: Any, panel: Any, c: Any, pitch_c: Any, blocks: Any, add: Any) -> Any:
         def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
             _emit_block(builder, rows, columns, arguments)
             return context.get_dummy_value()
@@ -111,7 +97,7 @@ def _block(rows: int, columns: int) -> Any:
 
 
 def _emit_block(builder: Any, rows: int, columns: int, arguments: Any) -> None:
-    a, pitch_a, b, panel, c, pitch_c, blocks = arguments
+    a, b, panel, c, pitch_c, blocks, add = arguments
     sums = [(r, s, 2 * r + s) for r in range(rows) for s in range(columns)]
 
     def place(base: Any, *parts: Any) -> Any:
@@ -119,8 +105,16 @@ def _emit_block(builder: Any, rows: int, columns: int, arguments: Any) -> None:
             base = builder.add(base, part)
         return builder.inttoptr(base, INT8.as_pointer())
 
-    for _, _, tile in sums:
-        _call(builder, "tilezero", _tile(tile))
+    def spot(r: int, s: int) -> Any:
+        return place(c, builder.mul(pitch_c, INT64(SIDE * r)), INT64(4 * SIDE * s))
+
+    with builder.if_else(builder.icmp_signed("!=", add, INT64(0))) as (adding, fresh):
+        with adding:
+            for r, s, tile in sums:
+                _call(builder, "tileloadd64", _tile(tile), spot(r, s), pitch_c)
+        with fresh:
+            for _, _, tile in sums:
+                _call(builder, "tilezero", _tile(tile))
     entry = builder.block
     head, body, done = (builder.append_basic_block(name) for name in ("head", "body", "done"))
     builder.branch(head)
@@ -129,21 +123,20 @@ def _emit_block(builder: Any, rows: int, columns: int, arguments: Any) -> None:
     k.add_incoming(INT64(0), entry)
     builder.cbranch(builder.icmp_signed("<", k, blocks), body, done)
     builder.position_at_end(body)
-    along, down = builder.mul(k, INT64(2 * DEPTH)), builder.mul(k, INT64(BLOCK))
+    down = builder.mul(k, INT64(BLOCK))
     for s in range(columns):
         lines = place(b, down, builder.mul(panel, INT64(s)))
-        _call(builder, "tileloadd64", _tile(6 + s), lines, INT64(64))
+        _call(builder, "tileloadd64", _tile(6 + s), lines, INT64(2 * DEPTH))
     for r in range(rows):
-        lines = place(a, along, builder.mul(pitch_a, INT64(SIDE * r)))
-        _call(builder, "tileloadd64", _tile(4 + r), lines, pitch_a)
+        lines = place(a, down, builder.mul(panel, INT64(r)))
+        _call(builder, "tileloadd64", _tile(4 + r), lines, INT64(2 * DEPTH))
         for s in range(columns):
             _call(builder, "tdpbf16ps", _tile(2 * r + s), _tile(4 + r), _tile(6 + s))
     k.add_incoming(builder.add(k, INT64(1)), builder.block)
     builder.branch(head)
     builder.position_at_end(done)
     for r, s, tile in sums:
-        spot = place(c, builder.mul(pitch_c, INT64(SIDE * r)), INT64(4 * SIDE * s))
-        _call(builder, "tilestored64", _tile(tile), spot, pitch_c)
+        _call(builder, "tilestored64", _tile(tile), spot(r, s), pitch_c)
 
 
 _block11, _block12, _block21, _block22 = (_block(rows, columns) for rows in (1, 2) for columns in (1, 2))
@@ -164,7 +157,7 @@ def _store_rounded(typing: Any, place: Any, value: Any) -> Any:
     """A Vec of float32 to an address, as bfloat16."""
 
     def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        short = builder.fptrunc(arguments[1], ir.VectorType(_BFloat(), value.lanes))
+        short = builder.fptrunc(arguments[1], ir.VectorType(BFloat(), value.lanes))
         plain = ir.VectorType(INT16, value.lanes)
         pointer = builder.inttoptr(arguments[0], plain.as_pointer())
         builder.store(builder.bitcast(short, plain), pointer, align=2)
@@ -175,90 +168,66 @@ def _store_rounded(typing: Any, place: Any, value: Any) -> Any:
 
 @njit(nogil=True, error_model="numpy")
 def round_rows(a, pitch, out, first, last, depth):
-    """Rows first to last of A, `pitch` numbers apart, as bfloat16 at `out`, padded with zeros to whole tiles."""
-    padded = (depth + DEPTH - 1) // DEPTH * DEPTH
+    """Rows first to last of A, `pitch` numbers apart, as left tiles at `out`, padded with zeros along K."""
+    blocks = (depth + DEPTH - 1) // DEPTH
     place = address(out)
     for r in range(first, last):
         line = at(a, r * pitch)
-        for j in range(0, padded, SIDE):
-            count = min(SIDE, max(0, depth - j))
-            _store_rounded(place + 2 * (r * padded + j), load_part(at(line, j), count))
+        spot = place + r // SIDE * blocks * BLOCK + r % SIDE * 2 * DEPTH
+        for block in range(blocks):
+            for j in range(block * DEPTH, block * DEPTH + DEPTH, SIDE):
+                count = min(SIDE, max(0, depth - j))
+                _store_rounded(spot + block * BLOCK + 2 * (j - block * DEPTH), load_part(at(line, j), count))
 
 
 @njit(nogil=True, error_model="numpy")
-def _panels(high, wide, a, pitch_a, b, panel, c, pitch_c, blocks):
+def _blocks(high, wide, a, b, panel, c, pitch_c, blocks, add):
     if high and wide:
-        _block22(a, pitch_a, b, panel, c, pitch_c, blocks)
+        _block22(a, b, panel, c, pitch_c, blocks, add)
     elif high:
-        _block21(a, pitch_a, b, panel, c, pitch_c, blocks)
+        _block21(a, b, panel, c, pitch_c, blocks, add)
     elif wide:
-        _block12(a, pitch_a, b, panel, c, pitch_c, blocks)
+        _block12(a, b, panel, c, pitch_c, blocks, add)
     else:
-        _block11(a, pitch_a, b, panel, c, pitch_c, blocks)
+        _block11(a, b, panel, c, pitch_c, blocks, add)
+
+
+@njit(nogil=True, error_model="numpy")
+def columns_product(a, b, c, pitch, m, columns, blocks, edge, add):
+    """Up to two panels of C (+)= A·B: left tiles at a, right panels at b; C and edge are pointers."""
+    wide = columns > SIDE
+    panel = blocks * BLOCK
+    i = 0
+    while i < m:
+        high = m - i > SIDE
+        tall = 2 * SIDE if high else SIDE
+        out = at(c, i * pitch)
+        if m - i >= tall and columns % SIDE == 0:
+            _blocks(high, wide, a + i // SIDE * panel, b, panel, address(out), 4 * pitch, blocks, add)
+        else:
+            _blocks(high, wide, a + i // SIDE * panel, b, panel, address(edge), 8 * SIDE, blocks, 0)
+            for r in range(min(tall, m - i)):
+                for s in range(0, columns, SIDE):
+                    count = min(SIDE, columns - s)
+                    line = load_part(at(edge, r * 2 * SIDE + s), count)
+                    if add:
+                        line = line + load_part(at(out, r * pitch + s), count)
+                    store_part(at(out, r * pitch + s), line, count)
+        i += tall
 
 
 @njit(nogil=True, error_model="numpy")
 def rounded_part(rows, b, c, pitch, m, n, depth, spare, part, parts):
     """C = A·B of rounded rows of A and packed B, of which one of `parts` threads makes its part of the panels."""
     blocks = (depth + DEPTH - 1) // DEPTH
-    a, matrix, edge = address(rows), address(b), address(spare)
-    pitch_a, panel = blocks * 2 * DEPTH, blocks * BLOCK
     panels = (n + SIDE - 1) // SIDE
     j, end = panels * part // parts, panels * (part + 1) // parts
     while j < end:
-        wide = j + 1 < end
-        columns = min(n - j * SIDE, 2 * SIDE if wide else SIDE)
-        i = 0
-        while i < m:
-            high = m - i > SIDE
-            tall = 2 * SIDE if high else SIDE
-            out = at(c, i * pitch + j * SIDE)
-            if m - i >= tall and columns % SIDE == 0:
-                _panels(
-                    high,
-                    wide,
-                    a + i * pitch_a,
-                    pitch_a,
-                    matrix + j * panel,
-                    panel,
-                    address(out),
-                    4 * pitch,
-                    blocks,
-                )
-            else:
-                _panels(
-                    high, wide, a + i * pitch_a, pitch_a, matrix + j * panel, panel, edge, 8 * SIDE, blocks
-                )
-                for r in range(min(tall, m - i)):
-                    for s in range(0, columns, SIDE):
-                        count = min(SIDE, columns - s)
-                        line = load_part(at(spare, r * 2 * SIDE + s), count)
-                        store_part(at(out, r * pitch + s), line, count)
-            i += tall
-        j += 2 if wide else 1
-
-
-@intrinsic
-def _put_rounded(typing: Any, place: Any, value: Any) -> Any:
-    """One float32 to an address, as bfloat16."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        short = builder.bitcast(builder.fptrunc(arguments[1], _BFloat()), INT16)
-        builder.store(short, builder.inttoptr(arguments[0], INT16.as_pointer()), align=2)
-        return context.get_dummy_value()
-
-    return types.void(types.int64, types.float32), generate
-
-
-@njit(nogil=True, error_model="numpy")
-def pack_rounded(source, row, column, depth, count, out):
-    """One panel of `count` columns of B[k, j] at source + k·row + j·column, at the address `out`."""
-    padded = (depth + DEPTH - 1) // DEPTH * DEPTH
-    for k in range(padded):
-        line = out + k // 2 * 4 * SIDE + 2 * (k % 2)
-        for j in range(SIDE):
-            value = get(at(source, k * row + j * column)) if k < depth and j < count else types.float32(0.0)
-            _put_rounded(line + 4 * j, value)
+        count = min(2, end - j)
+        columns = min(n - j * SIDE, count * SIDE)
+        packed = address(b) + j * blocks * BLOCK
+        columns_product(address(rows), packed, at(c, j * SIDE), pitch, m, columns, blocks, spare, 0)
+        j += count
 
 
 def _share(call_address):
@@ -269,10 +238,13 @@ def _share(call_address):
             break
         source = at(pointer32(call[2]), n * SIDE * call[4])
         size = (call[5] + DEPTH - 1) // DEPTH * BLOCK
-        pack_rounded(source, call[3], call[4], call[5], min(SIDE, call[6] - n * SIDE), call[7] + n * size)
+        right_panel(source, call[3], call[4], call[5], min(SIDE, call[6] - n * SIDE), call[7] + n * size)
 
 
 PACK_ROUNDED = Stored(_share, "pack_rounded")
 
 
-__all__ = ["PACK_ROUNDED", "has_tiles", "round_rows", "rounded_part", "tiles_begin", "tiles_end"]
+__all__ = [
+    "PACK_ROUNDED", "address", "columns_product", "has_tiles", "round_rows", "rounded_part", "tiles_begin",
+    "tiles_end",
+]  # fmt: skip
