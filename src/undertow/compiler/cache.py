@@ -37,9 +37,11 @@ VERSION = 2  # of the files; a new one leaves the old folder alone
 MARK = b"undertow machine code\n"
 HELPERS = (
     "atomic.py",
+    "calls.py",
     "rounded.py",
     "rounded_pack.py",
     "tile.py",
+    "tiles.py",
     "vector.py",
 )  # whose functions are inlined into kernels
 ABANDONED = 3600  # seconds after which a file still being written has no writer

@@ -54,17 +54,18 @@ def share(address):
         {half}(p, call[at_n], call[3], call[4], call[at_n + 1], call[at_n + 2], call[5], part, call[6], call[7])
 """
 
-PLAIN = "tile import gemm_part"
-ROUNDED = "rounded import round_rows, rounded_part, tiles_begin, tiles_end"
+PLAIN = "calls import product_at"
+ROUNDED = """calls import rounded_product_at, rounding_at
+from undertow.compiler.rounded import tiles_begin, tiles_end"""
 
 
 def arguments(plan: Plan, half: str) -> list[str]:
-    """The names of the addresses in `p`, in order; `slots...` entries are plain numbers."""
+    """The names of the addresses in `p`, in order, those of functions among them; `slots...` are plain numbers."""
     masks = [f"m{n}" for n in range(len(plan.masks))]
     starts = [f"start{n}" for n in range(len(plan.states))]
     news = [f"a{n}" for n in range(len(plan.states))]
     kept = [f"q{n}" for n in range(len(plan.saved))]
-    weights = weight_names(plan, half)
+    weights = [*weight_names(plan, half), *functions(plan, half)]
     feeds = [f"u{n}" for n in range(len(plan.sequences)) if f"u{n}" in reads(plan, half)]
     if half != "backward":
         kept = kept if half == "forward" else []
@@ -74,7 +75,16 @@ def arguments(plan: Plan, half: str) -> list[str]:
     lasts = [f"last{n}" for n in range(len(plan.states))]
     olds = [f"old{n}" for n in range(len(plan.states))]
     given = [f"g{n}" for n in range(len(plan.sequences))] + [f"o{n}" for n in range(len(plan.operands))]
-    return [*feeds, *masks, *starts, *news, *kept, *weights, *incoming, *lasts, *given, *olds]
+    gauges = [f"gauge{n}" for n in range(len(plan.states))]
+    return [*feeds, *masks, *starts, *news, *kept, *weights, *incoming, *lasts, *given, *olds, *gauges]
+
+
+def functions(plan: Plan, half: str) -> list[str]:
+    """Those that a half calls by their address."""
+    part: Half = getattr(plan, half)
+    if not any(isinstance(s, Product) for s in part.stages):
+        return []
+    return ["rounding", "product"] if plan.rounded else ["product"]
 
 
 def weight_names(plan: Plan, half: str) -> list[str]:
@@ -196,7 +206,7 @@ class _Writer:
         self.put(1, "m = r1 - r0")
         self.put(1, "first, last = m * part // parts, m * (part + 1) // parts")
         for number, name in enumerate(arguments(self.plan, self.half)):
-            if name.startswith("slots"):
+            if name.startswith("slots") or name in ("product", "rounding"):
                 self.put(1, f"{name} = p[{number}]")
             else:
                 self.put(1, f"{name}_ = pointer{self.bits}(p[{number}])")
@@ -287,6 +297,19 @@ class _Writer:
                 4,
                 f"store_part(at(d{n}, j), load_part(at(d{n}, j), count) + load_part(at(y{n}, j), count), count)",
             )
+            self.gauge(n, width)
+
+    def gauge(self, n: int, width: int) -> None:
+        """The squared length of each row's gradient, for those who watch it flow back."""
+        self.put(
+            2, f"if p[{arguments(self.plan, self.half).index(f'gauge{n}')}] != 0:  # |d{n}|², for who watches"
+        )
+        self.put(3, "for r in range(first, last):")
+        self.put(4, "squares = zero")
+        self.put(4, f"for j in range(0, {width}, LANES):")
+        self.put(5, f"part_of_row = load_part(at(d{n}, r * {width} + j), min(LANES, {width} - j))")
+        self.put(5, "squares = squares + part_of_row * part_of_row")
+        self.put(4, f"put(at(gauge{n}_, t * B + r0 + r), total(squares))")
 
     def _destinations(self) -> dict[str, str]:
         """The buffer that each output is written to."""
@@ -319,18 +342,18 @@ class _Writer:
         out = self.destinations.get(stage.out) or self.places[stage.out]
         source = f"at({a}, {first})" if first else a
         if self.plan.rounded:
-            self.put(2, f"round_rows({source}, {pitch}, rounded, first, last, {stage.depth})")
+            self.put(2, f"rounding_at(rounding, {source}, {pitch}, rounded, first, last, {stage.depth})")
             self.meet(2)
             self.put(
                 2,
-                f"rounded_part(rounded, {packed_name(stage)}, {out}, {stage.width}, "
+                f"rounded_product_at(product, rounded, {packed_name(stage)}, {out}, {stage.width}, "
                 f"m, {stage.width}, {stage.depth}, spare, part, parts)",
             )
             return
         self.put(
             2,
-            f"gemm_part({source}, {pitch}, {packed_name(stage)}, {out}, {stage.width}, "
-            f"m, {stage.width}, {stage.depth}, LANES, part, parts)",
+            f"product_at(product, {source}, {pitch}, {packed_name(stage)}, {out}, {stage.width}, "
+            f"m, {stage.width}, {stage.depth}, part, parts)",
         )
 
     def loop(self, stage: Loop) -> None:

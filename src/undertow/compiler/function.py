@@ -219,7 +219,7 @@ def backward(
             g=given,
             o=left,
         )
-        | _named(old=olds, s=kept.olds)
+        | _named(old=olds, s=kept.olds, gauge=walked.course.gauges or [None] * count)
         | _pieces(walked, kept.saved)
     )
     kernel = made.kernel("backward")

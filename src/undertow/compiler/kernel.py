@@ -13,10 +13,17 @@ from torch import Tensor
 
 from undertow.compiler.buffers import POOL
 from undertow.compiler.build import build
-from undertow.compiler.emit_numba import arguments, packed_name, rounded_depth, scratch_size, weight_names
+from undertow.compiler.emit_numba import (
+    arguments,
+    functions,
+    packed_name,
+    rounded_depth,
+    scratch_size,
+    weight_names,
+)
 from undertow.compiler.plan import Half, Plan, Product
 from undertow.compiler.shards import Share, team_is_whole
-from undertow.compiler.tile import PACK, packed_size, panel_width
+from undertow.compiler.tile import PACK, PRODUCT, packed_size, panel_width
 from undertow.compiler.tiles import SIDE, packed_bytes, rounded_room
 
 LEAST_ROWS = 4  # of a shard: fewer rows are not worth a second thread
@@ -81,13 +88,24 @@ class Kernel:
             begins = [0] * parts + [begins[1]]
         return POOL.empty((begins[-1] + 1,), self.dtype), begins[:-1]
 
-    def packed(self, derived: Sequence[Tensor]) -> dict[str, Tensor]:
-        """Derived weights as the kernel wants them: matrices in panels, vectors in a row."""
-        result: dict[str, Tensor] = {}
+    def packed(self, derived: Sequence[Tensor]) -> dict[str, Any]:
+        """Derived weights as the kernel wants them, matrices in panels, vectors in a row; and what multiplies them."""
+        result: dict[str, Any] = {name: self.function(name) for name in functions(self.plan, self.half)}
         for name, number, product in self.sources:
             weight = derived[number]
             result[name] = weight.contiguous() if product is None else self.pack(weight, product.transposed)
         return result
+
+    def function(self, name: str) -> int:
+        """The address of a function that the kernel calls."""
+        if not self.plan.rounded:
+            return PRODUCT[self.bits].address
+        from undertow.compiler.rounded import (
+            ROUNDED_PRODUCT,
+            ROUNDING,
+        )  # for processors with a tile unit alone
+
+        return (ROUNDED_PRODUCT if name == "product" else ROUNDING).address
 
     def pack(self, matrix: Tensor, transposed: bool) -> Tensor:
         """Panels of a matrix of any strides, as it is or transposed."""

@@ -241,10 +241,33 @@ def _share(call_address):
         right_panel(source, call[3], call[4], call[5], min(SIDE, call[6] - n * SIDE), call[7] + n * size)
 
 
+def _rounding(call_address):
+    call = integers(call_address)  # A, distance of its rows, out, first row, last row, K
+    round_rows(pointer32(call[0]), call[1], pointer32(call[2]), call[3], call[4], call[5])
+
+
+def _rounded_product(call_address):
+    call = integers(call_address)  # rounded rows, packed B, C, its pitch, M, N, K, spare, part, parts
+    rows, b, c, spare = pointer32(call[0]), pointer32(call[1]), pointer32(call[2]), pointer32(call[7])
+    rounded_part(rows, b, c, call[3], call[4], call[5], call[6], spare, call[8], call[9])
+
+
 PACK_ROUNDED = Stored(_share, "pack_rounded")
+ROUNDING, ROUNDED_PRODUCT = (
+    Stored(_rounding, "rounding"),
+    Stored(_rounded_product, "rounded_part"),
+)  # see `calls`
 
 
 __all__ = [
-    "PACK_ROUNDED", "address", "columns_product", "has_tiles", "round_rows", "rounded_part", "tiles_begin",
+    "PACK_ROUNDED",
+    "ROUNDED_PRODUCT",
+    "ROUNDING",
+    "address",
+    "columns_product",
+    "has_tiles",
+    "round_rows",
+    "rounded_part",
+    "tiles_begin",
     "tiles_end",
-]  # fmt: skip
+]

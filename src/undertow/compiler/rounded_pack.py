@@ -127,7 +127,10 @@ def _put_rounded(typing: Any, place: Any, value: Any) -> Any:
 
 @njit(nogil=True, error_model="numpy")
 def _edge(source, along, across, depth, count, out, line, pair, within):
-    """A tile at the edge, padded with zeros, number by number: (k, n) to out + n·line + (k / 2)·pair + (k % 2)·within."""
+    """A tile at the edge, padded with zeros, number by number.
+
+    Number (k, n) goes to out + n·line + (k / 2)·pair + (k % 2)·within.
+    """
     for n in range(SIDE):
         for k in range(DEPTH):
             inside = k < depth and n < count

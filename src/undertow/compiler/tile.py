@@ -225,14 +225,24 @@ def _gemm(a, row, step, b, c, pitch, m, n, depth, add, lanes):
             _three(a, row, step, at(b, j * depth), width, at(c, j), pitch, m, depth, last, add)
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
-def gemm_part(a, pitch_a, b, c, pitch, m, n, depth, lanes, part, parts):
-    """C = A·B, of which one of `parts` threads makes its part of the panels; A's rows lie `pitch_a` apart."""
-    width = REGISTERS * lanes
-    panels = (n + width - 1) // width
-    j = panels * part // parts * width
-    end = min(n, panels * (part + 1) // parts * width)
-    gemm(a, pitch_a, 1, at(b, j * depth), at(c, j), pitch, m, end - j, depth, 0, lanes)
+def _product(bits: int, pointer: Any) -> Stored:
+    lanes = 512 // bits
+
+    def share(address):
+        call = integers(address)  # A, distance of its rows, packed B, C, its pitch, M, N, K, part, parts
+        n, depth = call[6], call[7]
+        width = REGISTERS * lanes
+        panels = (n + width - 1) // width
+        j = panels * call[8] // call[9] * width
+        end = min(n, panels * (call[8] + 1) // call[9] * width)
+        b, c = at(pointer(call[2]), j * depth), at(pointer(call[3]), j)
+        gemm(pointer(call[0]), call[1], 1, b, c, call[4], call[5], end - j, depth, 0, lanes)
+
+    return Stored(share, f"product{bits}")
+
+
+# C = A·B, of which one of a team's threads makes its part of the panels; see `calls.product_at`.
+PRODUCT = {32: _product(32, pointer32), 64: _product(64, pointer64)}
 
 
 @njit(nogil=True, error_model="numpy")
@@ -268,4 +278,4 @@ def packed_size(depth: int, n: int, width: int) -> int:
     return -(-n // width) * depth * width
 
 
-__all__ = ["PACK", "REGISTERS", "ROWS", "gemm", "gemm_part", "packed_size", "panel_width"]
+__all__ = ["PACK", "PRODUCT", "REGISTERS", "ROWS", "gemm", "packed_size", "panel_width"]

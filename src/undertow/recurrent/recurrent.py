@@ -5,7 +5,7 @@ Axes: T time steps, B batch rows, I input features, H output features of the cel
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from typing import Any, overload
@@ -82,6 +82,7 @@ class Recurrent(nn.Module):
             engine=engine,
         )
         self.passages: list[Passage] | None = None
+        self.watcher: Callable[[Passage], None] | None = None  # told of every walk while somebody watches
         self.reset_parameters(check=True)
 
     def reset_parameters(self, check: bool = False) -> None:
@@ -175,7 +176,7 @@ class Recurrent(nn.Module):
             lengths = torch.as_tensor(lengths, device=x.device)
             check_lengths(lengths, x.shape[0], x.shape[1], where)
         count = len(self.stack.cells)
-        call = Call(self._start(x, start, where), lengths, self.training, self.passages)
+        call = Call(self._start(x, start, where), lengths, self.training, self.passages, self.watcher)
         weights = [self.weights(number) for number in range(count)]
         projections = [self.projection_of(layer) for layer in range(self.stack.layers)]
         return run(self.stack, weights, projections, x, call)

@@ -6,8 +6,8 @@ Axes: T time steps, B batch rows, D directions. Cells are ordered layer by layer
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -47,6 +47,8 @@ class Passage:
     states: Any  # [T, B, ·] a field
     taps: tuple[Tensor, ...]  # their gradient is ∂L/∂state at every step
     course: Course
+    layer: int = 0
+    direction: int = 0
 
 
 @dataclass(frozen=True)
@@ -66,6 +68,9 @@ class Call:
     lengths: Tensor | None = None
     training: bool = False
     passages: list[Passage] | None = None  # filled when somebody listens
+    watcher: Callable[[Passage], None] | None = (
+        None  # told of every walk, whose course has gauges and no taps
+    )
 
 
 def run(
@@ -95,12 +100,18 @@ def run(
 def _walk(stack: Stack, number: int, weights: Any, x: Tensor, call: Call) -> tuple[Any, Any]:
     cell, start = stack.cells[number], call.start[number]
     course = _course(stack, start, x, call, reverse=bool(number % stack.directions))
-    if call.passages is None:
+    if call.passages is not None:
+        taps = tuple(s.new_zeros(x.shape[0], *s.shape).requires_grad_() for s in start)
+        course = replace(course, taps=taps)
+        states, final = chain(cell, x, start, weights, course)
+        call.passages.append(Passage(cell, weights, x, start, states, taps, course))
+        return states, final
+    if call.watcher is None or not torch.is_grad_enabled():
         return walk(stack.engine, cell, x, start, weights, course)
-    taps = tuple(s.new_zeros(x.shape[0], *s.shape).requires_grad_() for s in start)
-    course = Course(**{**vars(course), "taps": taps})
-    states, final = chain(cell, x, start, weights, course)
-    call.passages.append(Passage(cell, weights, x, start, states, taps, course))
+    course = replace(course, gauges=tuple(s.new_full(x.shape[:2], torch.nan) for s in start))
+    states, final = walk(stack.engine, cell, x, start, weights, course)
+    place = divmod(number, stack.directions)
+    call.watcher(Passage(cell, weights, x, start, states, (), course, *place))
     return states, final
 
 

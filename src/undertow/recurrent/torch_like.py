@@ -83,7 +83,8 @@ def _padded(
     stack = _stack(module)
     weights = [_weights(module, cell, layer) for cell, layer in zip(stack.cells, _names(module), strict=True)]
     start = _start(module, stack, x, hx)
-    outcome = run(stack, weights, [None] * stack.layers, x, Call(start, lengths, module.training))
+    call = Call(start, lengths, module.training, watcher=getattr(module, "watcher", None))
+    outcome = run(stack, weights, [None] * stack.layers, x, call)
     return outcome.y, tuple(torch.stack(field) for field in zip(*outcome.last, strict=True))
 
 

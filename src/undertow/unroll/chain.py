@@ -22,6 +22,7 @@ class Course:
     `zoneout` holds one tensor a field of the state, [T, B, ·]: the share of the old value that is kept, 0 or 1
     in training and the probability itself afterwards (Krueger et al. 2017).
     `taps` are zeros of each state's shape, added to it: their gradient is the whole ∂L/∂state at each step.
+    `gauges` are filled in the backward pass with ‖∂L/∂state‖² of every step and row, which costs next to nothing.
     """
 
     lengths: Tensor | None = None  # [B], whole numbers: row b holds its state from step lengths[b] on
@@ -30,6 +31,7 @@ class Course:
     state_mask: Tensor | None = None  # [B, H], on the first field where a step reads it
     zoneout: tuple[Tensor, ...] | None = None
     taps: tuple[Tensor, ...] | None = None  # [T, B, ·] a field
+    gauges: tuple[Tensor, ...] | None = None  # [T, B] a field
 
 
 def chain(cell: Cell, x: Tensor, start: Any, weights: Any, course: Course = Course()) -> tuple[Any, Any]:
@@ -71,7 +73,24 @@ def _advance(cell: Cell, x: Tensor, state: Any, weights: Any, course: Course, t:
         new = cell.State(*(torch.where(_like(alive, n), n, o) for n, o in zip(new, state, strict=True)))
     if course.taps is not None:
         new = cell.State(*(n + tap[t] for n, tap in zip(new, course.taps, strict=True)))
+    if course.gauges is not None:
+        new = cell.State(*(_gauged(n, gauge[t]) for n, gauge in zip(new, course.gauges, strict=True)))
     return new
+
+
+def _gauged(state: Tensor, squares: Tensor) -> Tensor:
+    """The same state, whose gradient's squared length [B] will be noted."""
+    if not state.requires_grad:
+        return state
+    seen = state.view_as(
+        state
+    )  # a step may hand one tensor on as two fields, or its old state as its new one
+
+    def note(gradient: Tensor) -> None:
+        squares.copy_(gradient.detach().square().flatten(1).sum(1))
+
+    seen.register_hook(note)  # type: ignore[no-untyped-call]
+    return seen
 
 
 def _like(alive: Tensor, state: Tensor) -> Tensor:

@@ -1,0 +1,92 @@
+"""What one measured step says: where the gradient went in depth, through the weights, and back in time.
+
+Plain numbers in frozen records, so that they can be kept, compared and drawn without torch.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+
+@dataclass(frozen=True)
+class Point:
+    """One call of one module: what came out of it, and the gradient that came back to that.
+
+    `norm` and `gradient_norm` are Euclidean, over all `size` numbers of the output; `gradient_norm` is None where no
+    gradient came. `dead` is the share of units (features or channels) that are zero for the whole batch, looked at
+    behind rectifiers; `saturated` the share of numbers within 0.03 of a flat end, behind sigmoid and tanh.
+    """
+
+    module: str  # its name within the watched model; "" is the model itself
+    kind: str  # its class
+    call: int  # 0, 1, … where it is called more than once in a step
+    size: int
+    norm: float
+    gradient_norm: float | None = None
+    dead: float | None = None
+    saturated: float | None = None
+
+
+@dataclass(frozen=True)
+class Weight:
+    """One parameter at one optimizer step: Euclidean norms of itself, its gradient, and what the step changed.
+
+    A large parameter's update is seen at evenly spaced numbers and scaled up; `sampled` says how many were looked at.
+    """
+
+    name: str
+    size: int
+    norm: float
+    gradient_norm: float | None
+    update_norm: float | None
+    sampled: int
+
+
+@dataclass(frozen=True)
+class Time:
+    """One recurrent walk: a layer and direction, step by step of the sequence.
+
+    Every list holds one number a step, in the order of the sequence. Norms are Euclidean over batch and units; steps
+    past a row's end count nothing.
+    """
+
+    module: str
+    layer: int
+    direction: int  # 0 walks forward in time, 1 backward
+    cell: str
+    steps: int
+    batch: int
+    gradient: dict[str, list[float]]  # by field of the state: ‖∂L/∂state_t‖
+    state: dict[str, list[float]]  # by field: ‖state_t‖
+    gates: dict[str, list[float]] = field(default_factory=dict)  # by gate: how open it is in the mean, 0 to 1
+    source: str = "kernel"  # kernel, loop, replayed or calls: how it was seen
+
+
+@dataclass(frozen=True)
+class NonFinite:
+    """The first number that was none: which operation made it, in which module, called from which line."""
+
+    op: str
+    module: str
+    where: str  # file:line of the user's code
+    phase: str  # forward or backward
+    step: int
+
+
+@dataclass(frozen=True)
+class Flow:
+    """One measurement of one step."""
+
+    step: int  # optimizer steps that came before
+    seconds: float  # since watching began
+    depth: tuple[Point, ...] = ()
+    weights: tuple[Weight, ...] = ()
+    time: tuple[Time, ...] = ()
+    clipped: float | None = None  # what clipping left of the gradient's norm: 1 is all of it
+    non_finite: NonFinite | None = None
+
+    @property
+    def gradient_norm(self) -> float | None:
+        """Of all parameters together."""
+        norms = [w.gradient_norm for w in self.weights if w.gradient_norm is not None]
+        return sum(n * n for n in norms) ** 0.5 if norms else None
