@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from undertow.cells import init as init
     from undertow.cells.cell import Cell as Cell
     from undertow.errors import UndertowError as UndertowError
+    from undertow.flow.watch import watch as watch
     from undertow.recurrent.compile import compile as compile
     from undertow.recurrent.recurrent import Recurrent as Recurrent
     from undertow.recurrent.torch_like import GRU as GRU
@@ -37,6 +38,7 @@ _HOMES = {
     "resume": "undertow.tasks.start",
     "size": "undertow.sizing.size",
     "train": "undertow.tasks.start",
+    "watch": "undertow.flow.watch",
 }
 _MODULES = {"cells": "undertow.cells", "init": "undertow.cells.init"}
 
@@ -54,6 +56,7 @@ __all__ = [
     "resume",
     "size",
     "train",
+    "watch",
 ]
 
 

@@ -28,6 +28,7 @@ class Cell:
     - `step(x, state, w) -> State`: pure, x is [B, I]. Dropout belongs to `Recurrent`, not in here;
     - `start(batch) -> State` only where a state is not zeros of [B, H];
     - `recurrent`: the names of the weights that multiply the state, where `("h",)` is not it.
+    - `gates`: what the step's sigmoids are called, in the order in which they are taken, for those who watch them.
     """
 
     input_size: int
@@ -36,6 +37,7 @@ class Cell:
     State: ClassVar[Any]
     Weights: ClassVar[Any]
     recurrent: ClassVar[tuple[str, ...]] = ("h",)
+    gates: ClassVar[tuple[str, ...]] = ()
 
     def __post_init__(self) -> None:
         check_size(self.input_size, "input_size", type(self).__name__)

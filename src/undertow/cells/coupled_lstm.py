@@ -11,7 +11,7 @@ Source: Greff et al. 2017. Axes: B batch, I input features, H hidden units. Gate
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, sigmoid, tanh
@@ -28,6 +28,8 @@ class CoupledLSTM(Cell):
     forget_bias: float = 1.0
     chrono: int = 0  # the longest dependency in steps; 0 keeps forget_bias
     init_recurrent: str = "orthogonal"
+
+    gates: ClassVar[tuple[str, ...]] = ("forget", "output")
 
     class State(NamedTuple):
         h: Tensor  # [B, H] seen by the layer above

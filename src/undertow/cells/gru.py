@@ -14,7 +14,7 @@ Axes: B batch, I input features, H hidden units. Gates stack as r, z, n.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, sigmoid, tanh
@@ -30,6 +30,8 @@ class GRU(Cell):
 
     keep_bias: float = 0.0  # start of the update gate's bias; larger remembers longer
     init_recurrent: str = "orthogonal"
+
+    gates: ClassVar[tuple[str, ...]] = ("reset", "update")
 
     class State(NamedTuple):
         h: Tensor  # [B, H]

@@ -10,7 +10,7 @@ Axes: B batch, I input features, H hidden units. Gates stack as i, f, g, o.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, sigmoid, tanh
@@ -27,6 +27,8 @@ class LayerNormLSTM(Cell):
 
     forget_bias: float = 1.0
     init_recurrent: str = "orthogonal"
+
+    gates: ClassVar[tuple[str, ...]] = ("forget", "input", "output")
 
     class State(NamedTuple):
         h: Tensor  # [B, H] seen by the layer above

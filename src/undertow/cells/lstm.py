@@ -12,7 +12,7 @@ Axes: B batch, I input features, H hidden units. Gates stack as i, f, g, o.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, sigmoid, tanh
@@ -29,6 +29,8 @@ class LSTM(Cell):
     forget_bias: float = 1.0
     chrono: int = 0  # the longest dependency in steps; 0 keeps forget_bias
     init_recurrent: str = "orthogonal"
+
+    gates: ClassVar[tuple[str, ...]] = ("forget", "input", "output")
 
     class State(NamedTuple):
         h: Tensor  # [B, H] seen by the layer above

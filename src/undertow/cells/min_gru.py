@@ -25,6 +25,8 @@ class MinGRU(Cell):
     write_bias: float = 0.0  # of z; below 0 remembers longer
     recurrent: ClassVar[tuple[str, ...]] = ()
 
+    gates: ClassVar[tuple[str, ...]] = ("update",)
+
     class State(NamedTuple):
         h: Tensor  # [B, H]
 

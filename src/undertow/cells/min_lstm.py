@@ -25,6 +25,8 @@ class MinLSTM(Cell):
     forget_bias: float = 1.0
     recurrent: ClassVar[tuple[str, ...]] = ()
 
+    gates: ClassVar[tuple[str, ...]] = ("forget", "input")
+
     class State(NamedTuple):
         h: Tensor  # [B, H]
 

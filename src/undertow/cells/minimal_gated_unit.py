@@ -9,7 +9,7 @@ Source: Zhou, Wu, Zhang & Zhou 2016. Axes: B batch, I input features, H hidden u
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 from torch import Tensor, sigmoid, tanh
 from torch.nn.functional import linear
@@ -24,6 +24,8 @@ class MinimalGatedUnit(Cell):
 
     forget_bias: float = 0.0  # of f, which says how much is written; below 0 remembers longer
     init_recurrent: str = "orthogonal"
+
+    gates: ClassVar[tuple[str, ...]] = ("forget",)
 
     class State(NamedTuple):
         h: Tensor  # [B, H]

@@ -11,7 +11,7 @@ Axes: B batch, I input features, H memory units, P output units. Gates stack as 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import ClassVar, NamedTuple
 
 import torch
 from torch import Tensor, sigmoid, tanh
@@ -30,6 +30,8 @@ class ProjectedLSTM(Cell):
     projection: int = 0  # P; 0 means half of hidden_size
     forget_bias: float = 1.0
     chrono: int = 0  # the longest dependency in steps; 0 keeps forget_bias
+
+    gates: ClassVar[tuple[str, ...]] = ("forget", "input", "output")
 
     class State(NamedTuple):
         h: Tensor  # [B, P] seen by the layer above

@@ -15,7 +15,9 @@ from torch import Tensor, nn
 from torch.overrides import TorchFunctionMode
 
 from undertow.cells.catalog import snake
+from undertow.cells.cell import Cell
 from undertow.flow.records import Time
+from undertow.recurrent import torch_like
 from undertow.recurrent.recurrent import Recurrent
 from undertow.recurrent.stack import Passage
 
@@ -53,7 +55,8 @@ class Walks:
 
 def watchable(model: nn.Module) -> dict[nn.Module, str]:
     """Recurrent layers on our own engines, by name."""
-    return {m: name for name, m in model.named_modules() if isinstance(m, Recurrent)}
+    kinds = (Recurrent, torch_like.RNN, torch_like.LSTM, torch_like.GRU)
+    return {m: name for name, m in model.named_modules() if isinstance(m, kinds)}
 
 
 def time_of(name: str, passage: Passage) -> Time:
@@ -147,7 +150,7 @@ def _mean_open(gate: Tensor, steps: int, weight: Tensor) -> list[float]:
     return _numbers(((by_row * weight).sum(1) / weight.sum(1).clamp(min=1)).double())
 
 
-def gate_names(cell: Any, count: int) -> list[str]:
+def gate_names(cell: Cell, count: int) -> list[str]:
     """The cell's own names for its gates, or gate 1, gate 2, …"""
-    own = getattr(cell, "gates", ())
+    own = cell.gates
     return list(own) if len(own) == count else [f"gate {n + 1}" for n in range(count)]

@@ -29,7 +29,8 @@ from torch.utils.hooks import RemovableHandle
 
 from undertow.errors import SettingError
 from undertow.flow.depth import Depth, leaves
-from undertow.flow.records import Flow
+from undertow.flow.records import Flow, Time
+from undertow.flow.replay import Replays, replayable
 from undertow.flow.time import Walks, watchable
 from undertow.flow.weights import Weights
 
@@ -76,7 +77,7 @@ class Watch:
 
     def _begins(self, model: nn.Module, arguments: Any) -> None:
         if self._open is None and torch.is_grad_enabled() and model.training and self._due():
-            self._open = _Measuring(model, self._named)
+            self._open = _Measuring(model, self._named, again=self.step % max(self.every, EVERY) == 0)
 
     def _optimizer_begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._open is not None and self._holds(optimizer):
@@ -105,33 +106,43 @@ class Watch:
 class _Measuring:
     """One step, while it is measured."""
 
-    def __init__(self, model: nn.Module, named: Mapping[str, Tensor]) -> None:
+    def __init__(self, model: nn.Module, named: Mapping[str, Tensor], again: bool) -> None:
         self.depth, self.walks, self.weights = Depth(leaves(model)), Walks(watchable(model)), Weights(named)
+        self.replays = Replays(replayable(model) if again else {})
         self.rows: tuple[Any, ...] = ()
+        self.times: tuple[Time, ...] | None = None
         self.left: float | None = None
         self.arrivals = [
             p.register_post_accumulate_grad_hook(self._arrival(name))  # type: ignore[no-untyped-call]
             for name, p in named.items()
             if p.is_leaf
         ]
-        self.depth.listen()
-        self.walks.listen()
+        self.listeners = (self.depth, self.walks, self.replays)
+        for listener in self.listeners:
+            listener.listen()
 
     def _arrival(self, name: str) -> Callable[[Tensor], None]:
         return lambda _: self.weights.gradients_arrived([name])
 
     def optimizer_begins(self) -> None:
         self.left = self.weights.optimizer_begins()
+        self.look_back()
+
+    def look_back(self) -> None:
+        """Time is looked at while the weights are still those of the forward pass."""
+        if self.times is None:
+            for listener in self.listeners:
+                listener.leave()
+            self.times = self.walks.times() + self.replays.times()
 
     def optimizer_ended(self) -> None:
         self.rows = self.weights.optimizer_ended()
 
     def finish(self, step: int, seconds: float) -> Flow:
-        self.depth.leave()
-        self.walks.leave()
+        self.look_back()
         for handle in self.arrivals:
             handle.remove()
-        return Flow(step, seconds, self.depth.points(), self.rows, self.walks.times(), self.left)
+        return Flow(step, seconds, self.depth.points(), self.rows, self.times or (), self.left)
 
 
 def watch(model: nn.Module, every: int = EVERY, *, on_record: Callable[[Flow], None] | None = None) -> Watch:

@@ -80,12 +80,17 @@ def _padded(
     module: nn.RNNBase, x: Tensor, hx: Any, lengths: Tensor | None
 ) -> tuple[Tensor, tuple[Tensor, ...]]:
     check_sequence(x, module.input_size, f"undertow.{type(module).__name__}")
-    stack = _stack(module)
-    weights = [_weights(module, cell, layer) for cell, layer in zip(stack.cells, _names(module), strict=True)]
-    start = _start(module, stack, x, hx)
+    stack, weights, start = parts(module, x, hx)
     call = Call(start, lengths, module.training, watcher=getattr(module, "watcher", None))
     outcome = run(stack, weights, [None] * stack.layers, x, call)
     return outcome.y, tuple(torch.stack(field) for field in zip(*outcome.last, strict=True))
+
+
+def parts(module: nn.RNNBase, x: Tensor, hx: Any) -> tuple[Stack, list[Any], list[Any]]:
+    """Cells, weights and start states of one of torch's layers, as our own engines want them; x is [T, B, I]."""
+    stack = _stack(module)
+    weights = [_weights(module, cell, layer) for cell, layer in zip(stack.cells, _names(module), strict=True)]
+    return stack, weights, _start(module, stack, x, hx)
 
 
 def _stack(module: nn.RNNBase) -> Stack:

@@ -1,0 +1,182 @@
+"""torch.nn.RNN, LSTM and GRU in time: what they read on a measured step is walked again by our own engines.
+
+Input, start state and the gradients that came to their outputs are kept on the way; after backward the same weights
+walk once more, with the same draws of dropout, and backward sends the same gradients in. That is a second pass over
+the layer, so it is made at the interval only. Where the second walk does not give the first one's outputs, because
+something else has changed them, nothing is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
+from torch.utils.hooks import RemovableHandle
+
+from undertow.compiler.engine import walk
+from undertow.flow.records import Time
+from undertow.flow.time import time_of
+from undertow.recurrent import torch_like
+from undertow.recurrent.packed import unpack
+from undertow.recurrent.stack import Passage, Stack
+from undertow.unroll.chain import Course
+
+NEAR = 1e-3  # of the largest output: two float32 engines lie closer
+
+
+@dataclass
+class _Call:
+    """One call of one layer."""
+
+    name: str
+    module: nn.RNNBase
+    x: Any
+    hx: Any
+    draws: Tensor  # state of torch's generator before it
+    output: Any
+    gradients: dict[int, Tensor] = field(default_factory=dict)  # of y, h_n, c_n
+
+
+@dataclass
+class Replays:
+    """Watches torch's recurrent layers of one model through one step."""
+
+    layers: dict[nn.Module, str]
+    calls: list[_Call] = field(default_factory=list)
+    handles: list[RemovableHandle] = field(default_factory=list)
+    draws: dict[nn.Module, Tensor] = field(default_factory=dict)  # the generator's state where a call began
+    first: Tensor = field(default_factory=torch.get_rng_state)
+
+    def listen(self) -> None:
+        """Lay the hooks."""
+        for layer in self.layers:
+            self.handles.append(layer.register_forward_pre_hook(self._begins))
+            self.handles.append(layer.register_forward_hook(self._ended, with_kwargs=True))
+
+    def leave(self) -> None:
+        """Take them off."""
+        for handle in self.handles:
+            handle.remove()
+        self.handles = []
+
+    def times(self) -> tuple[Time, ...]:
+        """Every call whose gradient came back, walked again."""
+        found: list[Time] = []
+        for call in self.calls:
+            if call.gradients:
+                found += _walked_again(call)
+        return tuple(found)
+
+    def _begins(self, module: nn.Module, _: Any) -> None:
+        self.draws[module] = torch.get_rng_state()
+
+    def _ended(self, module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
+        x, hx = (*arguments, *named.values(), None)[:2]
+        assert isinstance(module, nn.RNNBase)
+        # The module that is watched whole was already begun when hooks were laid.
+        draws = self.draws.pop(module, self.first)
+        call = _Call(self.layers[module], module, x, hx, draws, output)
+        self.calls.append(call)
+        for number, tensor in enumerate(_outputs(output)):
+            if tensor.requires_grad:
+                tensor.register_hook(_keeper(call, number))  # type: ignore[no-untyped-call]
+
+
+def replayable(model: nn.Module) -> dict[nn.Module, str]:
+    """torch's own recurrent layers, by name."""
+    ours = (torch_like.RNN, torch_like.LSTM, torch_like.GRU)
+    return {
+        m: name
+        for name, m in model.named_modules()
+        if isinstance(m, nn.RNN | nn.LSTM | nn.GRU) and not isinstance(m, ours)
+    }
+
+
+def _outputs(output: Any) -> list[Tensor]:
+    y, last = output
+    first = y.data if isinstance(y, PackedSequence) else y
+    return [first, *(last if isinstance(last, tuple) else (last,))]
+
+
+def _keeper(call: _Call, number: int) -> Callable[[Tensor], None]:
+    def keep(gradient: Tensor) -> None:
+        call.gradients[number] = gradient.detach()
+
+    return keep
+
+
+def _walked_again(call: _Call) -> list[Time]:
+    module, given = call.module, _outputs(call.output)
+    x, hx, gradients, lengths = _padded(call)
+    stack, weights, start = torch_like.parts(module, x, hx)
+    weights = [type(w)(*(t.detach() for t in w)) for w in weights]
+    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
+        torch.set_rng_state(call.draws)
+        y, last, passages = _run(module, stack, weights, x.requires_grad_(), start, lengths)
+        results = [y, *(torch.stack(f) for f in zip(*last, strict=True))]
+        plain = y if lengths is None else None
+        if plain is not None and not _near(plain, _time_first(call, given[0])):
+            return []
+        pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None]
+        torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[x])
+    return [replace(time_of(call.name, p), source="replayed") for p in passages]
+
+
+def _run(
+    module: nn.RNNBase, stack: Stack, weights: list[Any], x: Tensor, start: list[Any], lengths: Tensor | None
+) -> tuple[Tensor, list[Any], list[Passage]]:
+    """As `undertow.recurrent.stack.run`, with torch's own draws of dropout."""
+    last, passages, y = [], [], x
+    for layer in range(stack.layers):
+        outputs = []
+        for direction in range(stack.directions):
+            number = layer * stack.directions + direction
+            gauges = tuple(s.new_full(y.shape[:2], torch.nan) for s in start[number])
+            course = Course(lengths, bool(direction), gauges=gauges)
+            cell = stack.cells[number]
+            states, final = walk(stack.engine, cell, y, start[number], weights[number], course)
+            passages.append(
+                Passage(cell, weights[number], y, start[number], states, (), course, layer, direction)
+            )
+            outputs.append(states[0])
+            last.append(final)
+        y = outputs[0] if stack.directions == 1 else torch.cat(outputs, dim=-1)
+        if layer + 1 < stack.layers and module.training and stack.dropout:
+            y = functional.dropout(y, stack.dropout)
+    return y, last, passages
+
+
+def _padded(call: _Call) -> tuple[Tensor, Any, list[Tensor | None], Tensor | None]:
+    """x [T, B, I], start states, gradients of y [T, B, ·] and of the last states, and lengths, if rows differ."""
+    states = 2 if isinstance(call.module, nn.LSTM) else 1
+    gradients = [call.gradients.get(n) for n in range(1 + states)]
+    hx = None if call.hx is None else (call.hx if isinstance(call.hx, tuple) else (call.hx,))
+    hx = None if hx is None else tuple(h.detach() for h in hx)
+    lengths: Tensor | None = None
+    if isinstance(call.x, PackedSequence):
+        x, lengths = unpack(call.x)
+        if gradients[0] is not None:
+            gradients[0] = unpack(call.x._replace(data=gradients[0]))[0]
+        return x.detach().clone(), hx, gradients, lengths
+    x = _time_first(call, call.x)
+    if call.x.dim() == 2:
+        hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
+        gradients = [g if g is None else g.unsqueeze(1) for g in gradients]
+    elif gradients[0] is not None:
+        gradients[0] = _time_first(call, gradients[0])
+    return x.detach().clone(), hx, gradients, None
+
+
+def _time_first(call: _Call, tensor: Tensor) -> Tensor:
+    if tensor.dim() == 2:
+        return tensor.unsqueeze(1)
+    return tensor.transpose(0, 1) if call.module.batch_first else tensor
+
+
+def _near(got: Tensor, wanted: Tensor) -> bool:
+    return bool((got - wanted).abs().max() <= NEAR * wanted.abs().max().clamp(min=1e-6))
