@@ -3,6 +3,7 @@
 Run by several processes, the tests of one cell share one, and those of one file: each kernel is compiled once.
 """
 
+import signal
 from collections.abc import Iterator
 
 import pytest
@@ -15,6 +16,12 @@ def same_seed() -> Iterator[None]:
     torch.manual_seed(0)
     yield
     assert torch.get_default_dtype() is dtype
+
+
+def pytest_configure() -> None:
+    """The processes of pytest-xdist ignore Ctrl-C, which some tests and their children have to hear."""
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
