@@ -72,6 +72,13 @@ class Replays:
                 found += _walked_again(call)
         return tuple(found)
 
+    def passages(self) -> list[tuple[str, Passage]]:
+        """Every call walked again, with nothing sent back."""
+        found = []
+        for call in self.calls:
+            found += [(call.name, passage) for passage in _again(call, _input(call)).passages]
+        return found
+
     def _begins(self, module: nn.Module, _: Any) -> None:
         self.draws[module] = torch.get_rng_state()
 
@@ -111,20 +118,38 @@ def _keeper(call: _Call, number: int) -> Callable[[Tensor], None]:
 
 
 def _walked_again(call: _Call) -> list[Time]:
-    module, given = call.module, _outputs(call.output)
-    x, hx, gradients, lengths = _padded(call)
-    stack, weights, start = torch_like.parts(module, x, hx)
+    """Every layer and direction in numbers, by the gradients that came to the first walk's outputs."""
+    gradients, x = _gradients(call), _input(call)
+    again = _again(call, x)
+    if not again.same:
+        return []
+    pairs = [(r, g) for r, g in zip(again.results, gradients, strict=True) if g is not None]
+    torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[x])
+    return [replace(time_of(call.name, p), source="replayed") for p in again.passages]
+
+
+@dataclass(frozen=True)
+class _Again:
+    """A second walk."""
+
+    results: list[Tensor]  # y, then each field of the last states, stacked
+    passages: list[Passage]
+    same: bool  # did it give the outputs of the first?
+
+
+def _again(call: _Call, x: Tensor) -> _Again:
+    lengths = unpack(call.x)[1] if isinstance(call.x, PackedSequence) else None
+    stack, weights, start = torch_like.parts(call.module, x, _start(call))
     weights = [type(w)(*(t.detach() for t in w)) for w in weights]
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.set_rng_state(call.draws)
-        y, last, passages = _run(module, stack, weights, x.requires_grad_(), start, lengths)
+        y, last, passages = _run(call.module, stack, weights, x, start, lengths)
         results = [y, *(torch.stack(f) for f in zip(*last, strict=True))]
-        plain = y if lengths is None else None
-        if plain is not None and not _near(plain, _time_first(call, given[0])):
-            return []
-        pairs = [(r, g) for r, g in zip(results, gradients, strict=True) if g is not None]
-        torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[x])
-    return [replace(time_of(call.name, p), source="replayed") for p in passages]
+    y_then, *last_then = _outputs(call.output)
+    pairs = list(zip(results[1:], last_then, strict=True))
+    if lengths is None:
+        pairs.append((y, _time_first(call, y_then)))
+    return _Again(results, passages, all(_near(new, old) for new, old in pairs))
 
 
 def _run(
@@ -151,25 +176,30 @@ def _run(
     return y, last, passages
 
 
-def _padded(call: _Call) -> tuple[Tensor, Any, list[Tensor | None], Tensor | None]:
-    """x [T, B, I], start states, gradients of y [T, B, ·] and of the last states, and lengths, if rows differ."""
+def _input(call: _Call) -> Tensor:
+    """x [T, B, I], by itself."""
+    x = unpack(call.x)[0] if isinstance(call.x, PackedSequence) else _time_first(call, call.x)
+    return x.detach().clone().requires_grad_()
+
+
+def _start(call: _Call) -> Any:
+    """Start states [layers, B, ·] a field, or None."""
+    if call.hx is None:
+        return None
+    given = call.hx if isinstance(call.hx, tuple) else (call.hx,)
+    single = not isinstance(call.x, PackedSequence) and call.x.dim() == 2
+    return tuple(h.detach().unsqueeze(1) if single else h.detach() for h in given)
+
+
+def _gradients(call: _Call) -> list[Tensor | None]:
+    """Of y [T, B, ·] and of each field of the last states [layers, B, ·]."""
     states = 2 if isinstance(call.module, nn.LSTM) else 1
-    gradients = [call.gradients.get(n) for n in range(1 + states)]
-    hx = None if call.hx is None else (call.hx if isinstance(call.hx, tuple) else (call.hx,))
-    hx = None if hx is None else tuple(h.detach() for h in hx)
-    lengths: Tensor | None = None
+    found = [call.gradients.get(n) for n in range(1 + states)]
     if isinstance(call.x, PackedSequence):
-        x, lengths = unpack(call.x)
-        if gradients[0] is not None:
-            gradients[0] = unpack(call.x._replace(data=gradients[0]))[0]
-        return x.detach().clone(), hx, gradients, lengths
-    x = _time_first(call, call.x)
+        return [None if found[0] is None else unpack(call.x._replace(data=found[0]))[0], *found[1:]]
     if call.x.dim() == 2:
-        hx = None if hx is None else tuple(h.unsqueeze(1) for h in hx)
-        gradients = [g if g is None else g.unsqueeze(1) for g in gradients]
-    elif gradients[0] is not None:
-        gradients[0] = _time_first(call, gradients[0])
-    return x.detach().clone(), hx, gradients, None
+        return [None if g is None else g.unsqueeze(1) for g in found]
+    return [None if found[0] is None else _time_first(call, found[0]), *found[1:]]
 
 
 def _time_first(call: _Call, tensor: Tensor) -> Tensor:
@@ -179,4 +209,6 @@ def _time_first(call: _Call, tensor: Tensor) -> Tensor:
 
 
 def _near(got: Tensor, wanted: Tensor) -> bool:
+    if got.shape != wanted.shape:  # of one sequence without an axis for the batch
+        wanted = wanted.unsqueeze(1)
     return bool((got - wanted).abs().max() <= NEAR * wanted.abs().max().clamp(min=1e-6))
