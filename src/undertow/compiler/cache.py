@@ -38,8 +38,10 @@ MARK = b"undertow machine code\n"
 HELPERS = (
     "atomic.py",
     "calls.py",
+    "drop.py",
     "rounded.py",
     "rounded_pack.py",
+    "rounded_product.py",
     "tile.py",
     "tiles.py",
     "vector.py",
