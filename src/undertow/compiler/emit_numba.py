@@ -13,7 +13,8 @@ from dataclasses import dataclass, field
 
 from undertow.compiler.graph import Input, Node
 from undertow.compiler.ops import POINTWISE
-from undertow.compiler.plan import Half, Loop, Plan, Product
+from undertow.compiler.plan import Plan
+from undertow.compiler.stages import Half, Loop, Product
 from undertow.compiler.sums import Outer
 from undertow.compiler.tiles import SIDE, SPARE, rounded_room
 

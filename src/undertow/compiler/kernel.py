@@ -21,8 +21,9 @@ from undertow.compiler.emit_numba import (
     scratch_size,
     weight_names,
 )
-from undertow.compiler.plan import Half, Plan, Product
+from undertow.compiler.plan import Plan
 from undertow.compiler.shards import Share, team_is_whole
+from undertow.compiler.stages import Half, Product
 from undertow.compiler.tile import PACK, PRODUCT, packed_size, panel_width
 from undertow.compiler.tiles import SIDE, packed_bytes, rounded_room
 

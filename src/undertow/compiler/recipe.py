@@ -26,7 +26,8 @@ from undertow.cells.cell import Cell
 from undertow.compiler.cache import cache_folder, keep_payload, kept_payload
 from undertow.compiler.graph import Graph, Node
 from undertow.compiler.hoist import product
-from undertow.compiler.plan import Half, Loop, Plan, Product
+from undertow.compiler.plan import Plan
+from undertow.compiler.stages import Half, Loop, Product
 from undertow.compiler.sums import Columns, Outer, Sum
 
 FUNCTIONS: dict[str, Callable[..., Any]] = {"product": product, "getitem": operator.getitem}

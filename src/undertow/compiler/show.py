@@ -8,8 +8,9 @@ from torch import fx
 
 from undertow.compiler.emit_numba import emit
 from undertow.compiler.ops import POINTWISE
-from undertow.compiler.plan import Half, Plan, Product
+from undertow.compiler.plan import Plan
 from undertow.compiler.recurrence import Recurrence
+from undertow.compiler.stages import Half, Product
 from undertow.compiler.sums import Outer
 
 
