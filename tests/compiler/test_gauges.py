@@ -8,12 +8,12 @@ from agreement import assert_near, case_named, problem, with_everything
 
 from undertow.compiler.function import fused
 from undertow.unroll.chain import chain
+from undertow.unroll.gauges import blank
 
 
 def gauged(made, by):
     """The gauges after a backward pass, and the gradient of x."""
-    steps, batch = made.x.shape[:2]
-    gauges = tuple(made.x.new_full((steps, batch), torch.nan) for _ in made.start)
+    gauges = blank(made.x, made.start)
     states, last = by(made.cell, made.x, made.start, made.weights, replace(made.course, gauges=gauges))
     loss = sum((s * s.detach().cos()).sum() for s in (*states, *last))
     return gauges, torch.autograd.grad(loss, made.x)[0]

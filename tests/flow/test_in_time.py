@@ -1,44 +1,15 @@
 """Horizon, Jacobians and Lyapunov exponents against recurrences whose answers can be written down."""
 
 import math
-from typing import Any, NamedTuple
 
 import pytest
 import torch
-from torch import Tensor, nn
-from torch.nn.functional import linear
+from known_cells import orthogonal, with_matrix
+from torch import nn
 
 import undertow as ut
 from undertow import cells, flow
 from undertow.errors import SettingError, ShapeError
-
-
-class Linear(ut.Cell):
-    """h' = W h + x."""
-
-    class State(NamedTuple):
-        h: Tensor
-
-    class Weights(NamedTuple):
-        h: Tensor
-
-    def init(self) -> Any:
-        return self.Weights(torch.eye(self.hidden_size))
-
-    def step(self, x: Tensor, state: State, w: Weights) -> State:
-        return self.State(linear(state.h, w.h) + x)
-
-
-def with_matrix(matrix, engine="auto"):
-    size = len(matrix)
-    layer = ut.Recurrent(Linear(size, size), engine=engine).to(matrix.dtype)
-    with torch.no_grad():
-        layer.h_l0.copy_(matrix)
-    return layer
-
-
-def orthogonal(size):
-    return torch.linalg.qr(torch.randn(size, size, dtype=torch.float64))[0]
 
 
 @pytest.mark.parametrize("engine", ["auto", "eager"])
@@ -187,7 +158,7 @@ def test_what_cannot_be_measured_is_refused():
     with pytest.raises(SettingError, match="probes must be at least 1"):
         flow.horizon(layer, x, probes=0)
     for look in (flow.horizon, flow.jacobian, flow.lyapunov):
-        with pytest.raises(SettingError, match="no recurrent layer of Linear walked"):
+        with pytest.raises(SettingError, match="No recurrent layer of Linear walked"):
             look(nn.Linear(3, 3).double(), x)
     with pytest.raises(SettingError, match="There is no row 2"):
         flow.jacobian(layer, x, row=2)

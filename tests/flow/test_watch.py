@@ -1,12 +1,11 @@
 """watch: what is recorded is what autograd says, and a network that is watched ends with the same weights."""
 
 import math
-from typing import Any, NamedTuple
 
 import pytest
 import torch
+from known_cells import orthogonal, with_matrix
 from torch import Tensor, nn
-from torch.nn.functional import linear
 from torch.optim import optimizer as optimizers
 
 import undertow as ut
@@ -143,28 +142,10 @@ def test_dead_and_saturated_units():
             layer.bias.copy_(torch.tensor([-9.0, 0.1, -0.2, 9.0]))
 
 
-class Linear(ut.Cell):
-    """h' = W h + x, whose gradient is known."""
-
-    class State(NamedTuple):
-        h: Tensor
-
-    class Weights(NamedTuple):
-        h: Tensor
-
-    def init(self) -> Any:
-        return self.Weights(torch.eye(self.hidden_size))
-
-    def step(self, x: Tensor, state: State, w: Weights) -> State:
-        return self.State(linear(state.h, w.h) + x)
-
-
 @pytest.mark.parametrize("engine", ["eager", "auto"])
 def test_a_linear_recurrence_shrinks_by_its_matrix(engine):
     rate, steps = 0.9, 30
-    recurrent = ut.Recurrent(Linear(6, 6), engine=engine).double()
-    with torch.no_grad():
-        recurrent.h_l0.copy_(rate * torch.linalg.qr(torch.randn(6, 6, dtype=torch.double))[0])
+    recurrent = with_matrix(rate * orthogonal(6), engine)
     optimizer = torch.optim.SGD(recurrent.parameters(), lr=0.0)
     x = torch.randn(steps, 4, 6, dtype=torch.double)
     with ut.watch(recurrent, every=1) as flow:

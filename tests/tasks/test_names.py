@@ -53,7 +53,7 @@ def nats_one_by_one(run, strings):
 def test_a_run_folder_is_complete(names_run):
     held = {path.name for path in names_run.path.iterdir()}
     assert held == {"config.json", "history.jsonl", "vocabulary.json", "score.json", "report.html", "figures",
-                    "checkpoints", "best", "last"}  # fmt: skip
+                    "flow", "checkpoints", "best", "last"}  # fmt: skip
     config = json.loads((names_run.path / "config.json").read_text(encoding="utf-8"))
     assert {"format", "recipe", "options", "cell", "parameters", "data", "from", "threads", "products", "created",
             "versions", "machine"} <= set(config)  # fmt: skip

@@ -154,7 +154,7 @@ def test_a_budget_that_ends_a_hair_early_ends(tmp_path, monkeypatch):
     shares = iter([0.0, 0.5, 1 - 1e-12, 1.0, 1.0])
     monkeypatch.setattr(Budget, "progress", lambda *_: next(shares))
     monkeypatch.setattr(loop._Trainer, "log", lambda *_: None)
-    position, _ = fit(tmp_path / "run", toy(), validations=1)
+    position, _ = fit(tmp_path / "run", toy(), validations=1, watch=0)
     assert position.finished == "budget"
 
 

@@ -33,9 +33,9 @@ def measure(job: dict[str, Any]) -> dict[str, Any]:
     _train(job["cell"], kind, replace(shape, steps=2), times=2)
     gc.collect()
     CLEAR.write_text("5")  # from here on, the peak is counted anew
-    before = _bytes("VmRSS")
+    before = resident_bytes("VmRSS")
     problem = _train(job["cell"], kind, shape, times=3)
-    return {"peak_bytes": _bytes("VmHWM") - before, "parts": parts(problem)}
+    return {"peak_bytes": resident_bytes("VmHWM") - before, "parts": parts(problem)}
 
 
 def parts(problem: Problem) -> dict[str, int]:
@@ -65,7 +65,8 @@ def _train(name: str, kind: type[Cell], shape: Shape, times: int) -> Problem:
     return problem
 
 
-def _bytes(field: str) -> int:
+def resident_bytes(field: str) -> int:
+    """A line of the system's account of this process."""
     line = next(line for line in STATUS.read_text().splitlines() if line.startswith(field))
     return 1024 * int(line.split()[1])
 

@@ -81,6 +81,16 @@ class Sampling(Common):
 
 
 @dataclass(frozen=True)
+class Watching(Common):
+    """Which networks, how long."""
+
+    networks: tuple[str, ...] = ()
+    """Of language model, classifier, resnet, mlp; by default all."""
+    seconds: float = 10.0
+    """For the pairs of each row."""
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """How one is measured and shown. A row of its result is a record with `met`; with `lost`, if it has two bars."""
 
@@ -144,6 +154,15 @@ def _sampling() -> Benchmark:
     return Benchmark(sampling.Row, lambda given, tell: sampling.measure(given.seconds, tell), tables)
 
 
+def _watching() -> Benchmark:
+    from undertow.bench import watching
+
+    def measure(given: Watching, tell: Tell) -> Iterable[watching.Row]:
+        return watching.measure(given.networks, given.seconds, tell)
+
+    return Benchmark(watching.Row, measure, watching.tables)
+
+
 BENCHMARKS = {
     "recurrence": Entry(
         "compiled cells against torch.nn, packed sequences, the eager loop, torch.compile, JAX, our own LSTM",
@@ -153,6 +172,7 @@ BENCHMARKS = {
     "compile": Entry("how long compiling a cell takes, cold and cached, at any length", Compile, _compile),
     "memory": Entry("peak memory of training over what must be kept for backward", Memory, _memory),
     "sampling": Entry("drawing characters, against a loop of torch.nn steps", Sampling, _sampling),
+    "watch": Entry("what undertow.watch costs in training, in time and memory", Watching, _watching),
 }
 
 

@@ -20,6 +20,7 @@ VERBS = {
     "sample": "draw new strings from a trained run",
     "score": "how good is a run, on its own test part or on another file",
     "report": "write a run's report.html and pictures again",
+    "flow": "how far back a trained network feels, and how its gradients shrink or grow",
     "inspect": "what is understood of a file, before training on it",
     "cells": "the recurrent cells there are, with sizes",
     "draw": "draw a network unrolled in time",

@@ -45,7 +45,7 @@ HELPERS = (
     "tile.py",
     "tiles.py",
     "vector.py",
-)  # whose functions are inlined into kernels
+)  # whose functions are built into kernels, or called by them
 ABANDONED = 3600  # seconds after which a file still being written has no writer
 
 

@@ -4,31 +4,19 @@ from __future__ import annotations
 
 from array import array
 from functools import lru_cache
-from typing import Any
 
 import numpy as np
 import torch
-from numba import carray, types
-from numba.extending import intrinsic
+from numba import carray
 from torch import Tensor
 
 from undertow.compiler.atomic import integers, take
 from undertow.compiler.buffers import POOL
 from undertow.compiler.cache import Stored
 from undertow.compiler.shards import Share
-from undertow.compiler.vector import pointer32
+from undertow.compiler.vector import pointer16, pointer32
 
 PIECE = 1 << 16  # numbers that a thread takes at a time
-
-
-@intrinsic
-def _pointer16(typing: Any, address: Any) -> Any:
-    """An address as a pointer to int16."""
-
-    def generate(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
-
-    return types.CPointer(types.int16)(address), generate
 
 
 def _share(address):
@@ -42,7 +30,7 @@ def _share(address):
         begin = n * PIECE
         count = min(PIECE, call[5] - begin)
         x = carray(pointer32(call[2] + 4 * begin), count)
-        bits = carray(_pointer16(call[3] + 2 * begin), count)
+        bits = carray(pointer16(call[3] + 2 * begin), count)
         y = carray(pointer32(call[4] + 4 * begin), count)
         for i in range(count):
             y[i] = x[i] * (scale if bits[i] >= least else zero)  # 0 · NaN stays NaN, as in torch

@@ -19,6 +19,7 @@ from undertow.compiler.recurrence import BITS, Recurrence, compile_step
 from undertow.compiler.sums import Outer
 from undertow.compiler.variation import Variation, joins
 from undertow.unroll.chain import Course, chain
+from undertow.unroll.steps import alive
 
 PLAIN = Course()
 
@@ -80,8 +81,7 @@ def masks_of(x: Tensor, course: Course) -> list[Tensor]:
     masks = [course.state_mask] if course.state_mask is not None else []
     masks += list(course.zoneout or ())
     if course.lengths is not None:
-        alive = torch.arange(x.shape[0], device=x.device)[:, None] < course.lengths
-        masks.append(alive.to(x.dtype))
+        masks.append(alive(x.shape[0], course.lengths).to(x.dtype))
     return [m.detach().contiguous() for m in masks]
 
 

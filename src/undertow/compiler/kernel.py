@@ -13,7 +13,9 @@ from torch import Tensor
 
 from undertow.compiler.buffers import POOL
 from undertow.compiler.build import build
-from undertow.compiler.emit_numba import (
+from undertow.compiler.plan import Plan
+from undertow.compiler.shards import Share, team_is_whole
+from undertow.compiler.signature import (
     arguments,
     functions,
     packed_name,
@@ -21,8 +23,6 @@ from undertow.compiler.emit_numba import (
     scratch_size,
     weight_names,
 )
-from undertow.compiler.plan import Plan
-from undertow.compiler.shards import Share, team_is_whole
 from undertow.compiler.stages import Half, Product
 from undertow.compiler.tile import PACK, PRODUCT, packed_size, panel_width
 from undertow.compiler.tiles import SIDE, packed_bytes, rounded_room

@@ -27,6 +27,7 @@ from undertow.compiler.torch_marks import seen_as_constant
 from undertow.compiler.variation import Variation
 from undertow.errors import SettingError
 from undertow.unroll.chain import Course
+from undertow.unroll.steps import before
 
 _NOTED: dict[str, tuple[Cell, Variation]] = {}
 
@@ -118,9 +119,8 @@ def backward(
     with torch.no_grad():
         derived = walked.made.around.derive(weights)
     saved = results[2 * count + len(feeds)]
-    kept = Kept(
-        [feeds.get(n) for n in range(len(plan.sequences))], derived, saved, _before(start, results, reverse)
-    )
+    olds: list[Tensor | None] = [before(s, n, reverse) for s, n in zip(start, results, strict=False)]
+    kept = Kept([feeds.get(n) for n in range(len(plan.sequences))], derived, saved, olds)
     found = function.backward(walked, [*start, x, *weights], results[:count], kept, gradients, wanted)
     return _apart([x.new_empty(0) if f is None else f.contiguous() for f in found], gradients)
 
@@ -134,12 +134,6 @@ def _apart(results: list[Tensor], inputs: Sequence[Tensor | None]) -> list[Tenso
         own.append(result.clone() if place in seen else result)
         seen.add(place)
     return own
-
-
-def _before(start: list[Tensor], results: list[Tensor], reverse: bool) -> list[Tensor | None]:
-    """The state before each step."""
-    pairs = zip(start, results, strict=False)
-    return [torch.cat([n[1:], s[None]] if reverse else [s[None], n[:-1]]) for s, n in pairs]
 
 
 @infer.register_fake

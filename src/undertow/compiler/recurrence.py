@@ -13,11 +13,11 @@ from torch import fx
 
 from undertow.cells.cell import Cell
 from undertow.compiler import recipe
-from undertow.compiler.emit_numba import reads
 from undertow.compiler.graph import NoRowError
 from undertow.compiler.hoist import Around, swift
 from undertow.compiler.kernel import Kernel
 from undertow.compiler.plan import Plan
+from undertow.compiler.signature import reads
 from undertow.compiler.sums import Outer
 from undertow.compiler.variation import Variation
 

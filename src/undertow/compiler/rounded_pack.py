@@ -138,26 +138,23 @@ def _edge(source, along, across, depth, count, out, line, pair, within):
             _put_rounded(out + n * line + k // 2 * pair + k % 2 * within, value)
 
 
-@njit(nogil=True, error_model="numpy")
-def left_tile(source, along, across, depth, count, out):
-    """The tile of `count` rows and `depth` columns of A, (i, k) at source + k·along + i·across."""
-    if depth >= DEPTH and count >= SIDE and along == 1:
-        _along_left(source, across, out)
-    elif depth >= DEPTH and count >= SIDE and across == 1:
-        _across_left(source, along, out)
-    else:
-        _edge(source, along, across, depth, count, out, 2 * DEPTH, 4, 2)
+def _side(close, far, line, pair):
+    """A tile from (k, n) at source + k·along + n·across: whole ones fast where either axis lies close."""
+
+    @njit(nogil=True, error_model="numpy")
+    def tile(source, along, across, depth, count, out):
+        if depth >= DEPTH and count >= SIDE and along == 1:
+            close(source, across, out)
+        elif depth >= DEPTH and count >= SIDE and across == 1:
+            far(source, along, out)
+        else:
+            _edge(source, along, across, depth, count, out, line, pair, 2)
+
+    return tile
 
 
-@njit(nogil=True, error_model="numpy")
-def right_tile(source, along, across, depth, count, out):
-    """The tile of `depth` rows and `count` columns of B, (k, j) at source + k·along + j·across."""
-    if depth >= DEPTH and count >= SIDE and along == 1:
-        _along_right(source, across, out)
-    elif depth >= DEPTH and count >= SIDE and across == 1:
-        _across_right(source, along, out)
-    else:
-        _edge(source, along, across, depth, count, out, 4, 2 * DEPTH, 2)
+left_tile = _side(_along_left, _across_left, 2 * DEPTH, 4)  # `count` rows and `depth` columns of A
+right_tile = _side(_along_right, _across_right, 4, 2 * DEPTH)  # `depth` rows and `count` columns of B
 
 
 @njit(nogil=True, error_model="numpy")

@@ -241,7 +241,7 @@ def _product(bits: int, pointer: Any) -> Stored:
     return Stored(share, f"product{bits}")
 
 
-# C = A·B, of which one of a team's threads makes its part of the panels; see `calls.product_at`.
+# C = A·B, of which one of a team's threads makes its part of the panels; see `calls.call_at`.
 PRODUCT = {32: _product(32, pointer32), 64: _product(64, pointer64)}
 
 

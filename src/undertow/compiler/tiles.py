@@ -18,6 +18,11 @@ def packed_bytes(depth: int, columns: int) -> int:
     return -(-columns // SIDE) * padded(depth) * 2 * SIDE
 
 
+def row_room(depth: int) -> int:
+    """Numbers of float32 that a rounded row takes the room of."""
+    return padded(depth) // 2
+
+
 def rounded_room(rows: int, depth: int, parts: int) -> int:
-    """Numbers of float32 that rounded rows take, up to whole tiles, and every thread's spare tiles."""
-    return (rows + SIDE) * padded(depth) // 2 + parts * SPARE
+    """Numbers of float32 that rounded rows take, up to whole tiles, and every thread's spare tiles behind them."""
+    return (rows + SIDE) * row_room(depth) + parts * SPARE

@@ -109,6 +109,12 @@ def pointer64(typing: Any, address: Any) -> Any:
     return types.CPointer(types.float64)(address), _to_pointer
 
 
+@intrinsic
+def pointer16(typing: Any, address: Any) -> Any:
+    """An address as a pointer to int16."""
+    return types.CPointer(types.int16)(address), _to_pointer
+
+
 def _to_pointer(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
     return builder.inttoptr(arguments[0], context.get_value_type(signature.return_type))
 

@@ -9,19 +9,21 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from undertow.flow.attribution import attribute as attribute
     from undertow.flow.jacobians import jacobian as jacobian
     from undertow.flow.reach import horizon as horizon
     from undertow.flow.spectrum import lyapunov as lyapunov
     from undertow.flow.watch import watch as watch
 
 _HOMES = {
+    "attribute": "undertow.flow.attribution",
     "horizon": "undertow.flow.reach",
     "jacobian": "undertow.flow.jacobians",
     "lyapunov": "undertow.flow.spectrum",
     "watch": "undertow.flow.watch",
 }
 
-__all__ = ["horizon", "jacobian", "lyapunov", "watch"]
+__all__ = ["attribute", "horizon", "jacobian", "lyapunov", "watch"]
 
 
 def __getattr__(name: str) -> Any:

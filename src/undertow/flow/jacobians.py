@@ -13,35 +13,21 @@ Norms are spectral. Sources: Pascanu, Mikolov & Bengio 2013; the third is found 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from undertow.cells.catalog import snake
 from undertow.cells.rnn import NONLINEARITIES, RNN
 from undertow.errors import SettingError, ShapeError
-from undertow.flow.walks import Walk, walks_of
+from undertow.flow.gains import Walk
+from undertow.flow.loops import Loop
+from undertow.flow.records import Jacobians
+from undertow.flow.walks import place_of, walks_of
+from undertow.recurrent.stack import Passage
+from undertow.unroll.steps import before
 
 MOST = 1 << 24  # numbers of all Jacobians of a walk
-
-
-@dataclass(frozen=True)
-class Jacobians:
-    """One row's walk through one layer and direction, step by step in the order of walking."""
-
-    module: str
-    layer: int
-    direction: int
-    cell: str
-    radius: tuple[float, ...]  # spectral radius of each J_t
-    norm: tuple[float, ...]  # its spectral norm
-    lag: tuple[int, ...]  # 1, 2, … of what follows
-    truth: tuple[float, ...]  # ‖∂state_T/∂state_{T-lag}‖
-    product: tuple[float, ...]
-    weights: tuple[float, ...] | None  # None for all but the vanilla RNN
-    as_taught: tuple[float, ...] | None
 
 
 def jacobian(model: nn.Module, *inputs: Any, row: int = 0) -> list[Jacobians]:
@@ -56,10 +42,7 @@ def jacobian(model: nn.Module, *inputs: Any, row: int = 0) -> list[Jacobians]:
         SettingError: no recurrent layer walked, or there is no such row.
         ShapeError: the Jacobians of a walk would hold too many numbers.
     """
-    walks = walks_of(model, inputs)
-    if not walks:
-        raise SettingError(f"jacobian: no recurrent layer of {type(model).__name__} walked.")
-    return [_looked_at(one, row) for one in walks]
+    return [_looked_at(one, row) for one in walks_of(model, inputs)]
 
 
 def _looked_at(one: Walk, row: int) -> Jacobians:
@@ -71,16 +54,14 @@ def _looked_at(one: Walk, row: int) -> Jacobians:
         truth.append(float(torch.linalg.matrix_norm(whole, 2)))
     product = norms.flip(0).cumprod(0)
     weights = as_taught = None
-    if isinstance(one.cell, RNN):
-        w = float(torch.linalg.matrix_norm(one.weights.h.detach().double(), 2))
+    vanilla = _vanilla(one, row)
+    if vanilla is not None:
+        w = float(torch.linalg.matrix_norm(vanilla[0].detach().double(), 2))
         powers = w ** torch.arange(1, len(norms) + 1, dtype=torch.float64)
-        slopes = _slopes(one, row).amax(1).flip(0).cumprod(0)
+        slopes = vanilla[1].amax(1).flip(0).cumprod(0)
         weights, as_taught = _numbers(powers * slopes), _numbers(powers * product)
     return Jacobians(
-        module=one.module,
-        layer=one.layer,
-        direction=one.direction,
-        cell=snake(type(one.cell).__name__),
+        **place_of(one),
         radius=_numbers(torch.linalg.eigvals(matrices).abs().amax(1)),
         norm=_numbers(norms),
         lag=tuple(range(1, len(norms) + 1)),
@@ -92,48 +73,96 @@ def _looked_at(one: Walk, row: int) -> Jacobians:
 
 
 def step_jacobians(one: Walk, row: int) -> Tensor:
-    """[T, S, S] in float64, in the order of walking; S is the width of all fields of the state side by side."""
-    x, before = _row(one, row)
-    widths = [s.shape[-1] for s in before]
-    steps, size = x.shape[0], sum(widths)
+    """[T, S, S] in float64, in the order of walking; S is the width of all fields of the state side by side.
+
+    A loop's start state is not seen, so its first step has none.
+    """
+    return _of_loop(one, row) if isinstance(one, Loop) else _of_walk(one, row)
+
+
+def _check_size(steps: int, size: int) -> None:
     if steps * size * size > MOST:
         raise ShapeError(
             f"The Jacobians of {steps} steps of a state of {size} numbers hold {steps * size * size:,}; at most "
             f"{MOST:,} are looked at. Give a shorter sequence."
         )
+
+
+def _check_row(row: int, batch: int) -> None:
+    if not 0 <= row < batch:
+        raise SettingError(f"There is no row {row}: the batch has {batch}.")
+
+
+def _of_loop(one: Loop, row: int) -> Tensor:
+    fields = list(one.fields().values())
+    steps, size = len(one.states) - 1, sum(f[0].shape[-1] for f in fields)
+    _check_size(steps, size)
+    _check_row(row, _rows(fields[0][0]).shape[0])
+    found = []
+    for t in range(steps):
+        now, old = torch.cat([_rows(f[t + 1])[row] for f in fields]), [f[t] for f in fields]
+        side = torch.autograd.grad(
+            now,
+            old,
+            torch.eye(size).to(now),
+            retain_graph=True,
+            is_grads_batched=True,
+            allow_unused=True,
+            materialize_grads=True,
+        )
+        found.append(torch.cat([g.view(size, -1, g.shape[-1])[:, row] for g in side], -1))
+    return torch.stack(found).double()
+
+
+def _rows(state: Tensor) -> Tensor:
+    """[B, ·], of a state that may have no batch."""
+    return state if state.dim() > 1 else state[None]
+
+
+def _of_walk(one: Passage, row: int) -> Tensor:
+    x, olds = _row(one, row)
+    widths = [s.shape[-1] for s in olds]
+    _check_size(x.shape[0], sum(widths))
     weights = type(one.weights)(*(w.detach().double() for w in one.weights))
 
     def advance(x_t: Tensor, state: Tensor) -> Tensor:
         fields = one.cell.State(*(f[None] for f in torch.split(state, widths)))
         return torch.cat([f[0] for f in one.cell.step(x_t[None], fields, weights)])
 
-    found: Tensor = torch.func.vmap(torch.func.jacrev(advance, 1))(x, torch.cat(before, -1))
+    found: Tensor = torch.func.vmap(torch.func.jacrev(advance, 1))(x, torch.cat(olds, -1))
     return found.detach()
 
 
-def _row(one: Walk, row: int) -> tuple[Tensor, list[Tensor]]:
+def _row(one: Passage, row: int) -> tuple[Tensor, list[Tensor]]:
     """x [T, I] and the state before each step [T, ·] a field, in the order of walking, in float64."""
-    batch = one.x.shape[1]
-    if not 0 <= row < batch:
-        raise SettingError(f"There is no row {row}: the batch has {batch}.")
+    _check_row(row, one.x.shape[1])
     count = one.x.shape[0] if one.course.lengths is None else int(one.course.lengths[row])
-    x = one.x[:count, row].detach().double()
-    states = [s[:count, row].detach().double() for s in one.states]
-    start = [s[row].detach().double() for s in one.start]
-    if one.course.reverse:
-        x, states = x.flip(0), [s.flip(0) for s in states]
-    return x, [torch.cat([b[None], s[:-1]]) for b, s in zip(start, states, strict=True)]
+    pairs = zip(one.start, one.states, strict=True)
+    reverse = one.course.reverse
+    found = [one.x[:count, row], *(before(b[row], s[:count, row], reverse) for b, s in pairs)]
+    x, *olds = (t.detach().double().flip(0) if reverse else t.detach().double() for t in found)
+    return x, olds
 
 
-def _slopes(one: Any, row: int) -> Tensor:
-    """σ' of every step and unit of a vanilla RNN [T, H], from its output."""
-    x, (before,) = _row(one, row)
+def _vanilla(one: Walk, row: int) -> tuple[Tensor, Tensor] | None:
+    """W and |σ'| [T, H] of a vanilla RNN; None for all else."""
+    if isinstance(one, Loop):
+        if not isinstance(one.kind, nn.RNNCell):
+            return None
+        h = torch.stack([_rows(s)[row] for s in one.fields()["h"][1:]]).detach().double()
+        return one.kind.weight_hh, 1 - h * h if one.kind.nonlinearity == "tanh" else (h > 0).double()
+    if isinstance(one.cell, RNN):
+        return one.weights.h, _slopes(one, one.cell.nonlinearity, row)
+    return None
+
+
+def _slopes(one: Passage, nonlinearity: str, row: int) -> Tensor:
+    """σ' of every step and unit of a vanilla RNN [T, H]."""
+    x, (old,) = _row(one, row)
     w = one.weights
-    z = (
-        x @ w.x.detach().double().T + before @ w.h.detach().double().T + w.b.detach().double()
-    ).requires_grad_()
+    z = (x @ w.x.detach().double().T + old @ w.h.detach().double().T + w.b.detach().double()).requires_grad_()
     with torch.enable_grad():
-        out = NONLINEARITIES[one.cell.nonlinearity](z)
+        out = NONLINEARITIES[nonlinearity](z)
         found: Tensor = torch.autograd.grad(out.sum(), z)[0].abs()
         return found
 

@@ -1,10 +1,11 @@
-"""What one measured step says: where the gradient went in depth, through the weights, and back in time.
+"""What was measured: a step of training, in depth, through the weights and back in time; a walk, by its Jacobians.
 
 Plain numbers in frozen records, so that they can be kept, compared and drawn without torch.
 """
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 
@@ -60,17 +61,22 @@ class Time:
     gradient: dict[str, list[float]]  # by field of the state: ‖∂L/∂state_t‖
     state: dict[str, list[float]]  # by field: ‖state_t‖
     gates: dict[str, list[float]] = field(default_factory=dict)  # by gate: how open it is in the mean, 0 to 1
+    gain: list[float] = field(default_factory=list)  # by lag k: ‖∂h_T/∂state_{T-k}‖_F/√H, of a few rows
     source: str = "kernel"  # kernel, loop, replayed or calls: how it was seen
 
 
 @dataclass(frozen=True)
 class NonFinite:
-    """The first number that was none: which operation made it, in which module, called from which line."""
+    """The first number that was none: which operation made it, in which module, called from which line.
+
+    `phase` says when: `forward` or `backward` in the model; `loss` behind it, where `op` is not known; `input`, what
+    the model was called with; `update`, a parameter that the optimizer's last step spoilt, named in `module`.
+    """
 
     op: str
     module: str
-    where: str  # file:line of the user's code
-    phase: str  # forward or backward
+    where: str  # file:line of the user's code, or of a cell's step; empty where torch alone is in between
+    phase: str
     step: int
 
 
@@ -91,3 +97,61 @@ class Flow:
         """Of all parameters together."""
         norms = [w.gradient_norm for w in self.weights if w.gradient_norm is not None]
         return sum(n * n for n in norms) ** 0.5 if norms else None
+
+
+@dataclass(frozen=True)
+class Horizon:
+    """What one layer and direction feels of its past, seen from its last state.
+
+    `gain[k]` belongs to a lag of k steps. `steps` is the horizon; where even the longest lag that was walked is felt,
+    `beyond` is true, and the horizon lies at `steps` or further back. `rate` is the factor a step that fits the gains
+    best from where they are highest on (least squares of their logarithms): 1 neither shrinks nor grows.
+    """
+
+    module: str
+    layer: int
+    direction: int
+    cell: str
+    floor: float
+    gain: tuple[float, ...]
+    steps: int
+    beyond: bool
+    rate: float
+
+    @property
+    def expected(self) -> float:
+        """The horizon that the rate leads to, where the walk was too short to see it; ∞ where nothing fades."""
+        if not self.beyond:
+            return float(self.steps)
+        if self.rate >= 1:
+            return math.inf
+        return self.steps + max(0.0, math.log(self.floor / self.gain[-1]) / math.log(self.rate))
+
+
+@dataclass(frozen=True)
+class Jacobians:
+    """One row's walk through one layer and direction, step by step in the order of walking."""
+
+    module: str
+    layer: int
+    direction: int
+    cell: str
+    radius: tuple[float, ...]  # spectral radius of each J_t
+    norm: tuple[float, ...]  # its spectral norm
+    lag: tuple[int, ...]  # 1, 2, … of what follows
+    truth: tuple[float, ...]  # ‖∂state_T/∂state_{T-lag}‖
+    product: tuple[float, ...]
+    weights: tuple[float, ...] | None  # None for all but the vanilla RNN
+    as_taught: tuple[float, ...] | None
+
+
+@dataclass(frozen=True)
+class Spectrum:
+    """The Lyapunov exponents of one layer and direction along one row, in nats a step, the largest first."""
+
+    module: str
+    layer: int
+    direction: int
+    cell: str
+    steps: int  # that were averaged over
+    exponents: tuple[float, ...]

@@ -18,13 +18,11 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
-from undertow.compiler.engine import walk
 from undertow.flow.records import Time
 from undertow.flow.time import time_of
 from undertow.recurrent import torch_like
 from undertow.recurrent.packed import unpack
-from undertow.recurrent.stack import Passage, Stack
-from undertow.unroll.chain import Course
+from undertow.recurrent.stack import Call, Passage, run
 
 NEAR = 1e-3  # of the largest output: two float32 engines lie closer
 
@@ -72,12 +70,9 @@ class Replays:
                 found += _walked_again(call)
         return tuple(found)
 
-    def passages(self) -> list[tuple[str, Passage]]:
+    def passages(self) -> list[Passage]:
         """Every call walked again, with nothing sent back."""
-        found = []
-        for call in self.calls:
-            found += [(call.name, passage) for passage in _again(call, _input(call)).passages]
-        return found
+        return [passage for call in self.calls for passage in _again(call, _input(call)).passages]
 
     def _begins(self, module: nn.Module, _: Any) -> None:
         self.draws[module] = torch.get_rng_state()
@@ -125,7 +120,7 @@ def _walked_again(call: _Call) -> list[Time]:
         return []
     pairs = [(r, g) for r, g in zip(again.results, gradients, strict=True) if g is not None]
     torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[x])
-    return [replace(time_of(call.name, p), source="replayed") for p in again.passages]
+    return [replace(time_of(p, gains=True), source="replayed") for p in again.passages]
 
 
 @dataclass(frozen=True)
@@ -141,39 +136,23 @@ def _again(call: _Call, x: Tensor) -> _Again:
     lengths = unpack(call.x)[1] if isinstance(call.x, PackedSequence) else None
     stack, weights, start = torch_like.parts(call.module, x, _start(call))
     weights = [type(w)(*(t.detach() for t in w)) for w in weights]
+    passages: list[Passage] = []
+    how = Call(
+        start,
+        lengths,
+        call.module.training,
+        watcher=lambda p: passages.append(replace(p, module=call.name)),
+        drop=functional.dropout,  # torch's own draws
+    )
     with torch.enable_grad(), torch.random.fork_rng(devices=[]):
         torch.set_rng_state(call.draws)
-        y, last, passages = _run(call.module, stack, weights, x, start, lengths)
-        results = [y, *(torch.stack(f) for f in zip(*last, strict=True))]
+        outcome = run(stack, weights, [None] * stack.layers, x, how)
+        results = [outcome.y, *(torch.stack(f) for f in zip(*outcome.last, strict=True))]
     y_then, *last_then = _outputs(call.output)
     pairs = list(zip(results[1:], last_then, strict=True))
     if lengths is None:
-        pairs.append((y, _time_first(call, y_then)))
+        pairs.append((outcome.y, _time_first(call, y_then)))
     return _Again(results, passages, all(_near(new, old) for new, old in pairs))
-
-
-def _run(
-    module: nn.RNNBase, stack: Stack, weights: list[Any], x: Tensor, start: list[Any], lengths: Tensor | None
-) -> tuple[Tensor, list[Any], list[Passage]]:
-    """As `undertow.recurrent.stack.run`, with torch's own draws of dropout."""
-    last, passages, y = [], [], x
-    for layer in range(stack.layers):
-        outputs = []
-        for direction in range(stack.directions):
-            number = layer * stack.directions + direction
-            gauges = tuple(s.new_full(y.shape[:2], torch.nan) for s in start[number])
-            course = Course(lengths, bool(direction), gauges=gauges)
-            cell = stack.cells[number]
-            states, final = walk(stack.engine, cell, y, start[number], weights[number], course)
-            passages.append(
-                Passage(cell, weights[number], y, start[number], states, (), course, layer, direction)
-            )
-            outputs.append(states[0])
-            last.append(final)
-        y = outputs[0] if stack.directions == 1 else torch.cat(outputs, dim=-1)
-        if layer + 1 < stack.layers and module.training and stack.dropout:
-            y = functional.dropout(y, stack.dropout)
-    return y, last, passages
 
 
 def _input(call: _Call) -> Tensor:

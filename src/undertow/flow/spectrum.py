@@ -9,28 +9,16 @@ Sources: Benettin et al. 1980; for recurrent networks Engelken, Wolf & Abbott 20
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from typing import Any
 
 import torch
 from torch import nn
 
-from undertow.cells.catalog import snake
 from undertow.errors import SettingError
+from undertow.flow.gains import Walk
 from undertow.flow.jacobians import step_jacobians
-from undertow.flow.walks import Walk, walks_of
-
-
-@dataclass(frozen=True)
-class Spectrum:
-    """The Lyapunov exponents of one layer and direction along one row, in nats a step, the largest first."""
-
-    module: str
-    layer: int
-    direction: int
-    cell: str
-    steps: int  # that were averaged over
-    exponents: tuple[float, ...]
+from undertow.flow.records import Spectrum
+from undertow.flow.walks import place_of, walks_of
 
 
 def lyapunov(model: nn.Module, *inputs: Any, row: int = 0, settle: int = 0) -> list[Spectrum]:
@@ -46,10 +34,7 @@ def lyapunov(model: nn.Module, *inputs: Any, row: int = 0, settle: int = 0) -> l
         SettingError: no recurrent layer walked, or fewer steps than `settle`.
         ShapeError: the Jacobians of a walk would hold too many numbers.
     """
-    walks = walks_of(model, inputs)
-    if not walks:
-        raise SettingError(f"lyapunov: no recurrent layer of {type(model).__name__} walked.")
-    return [_exponents(one, row, settle) for one in walks]
+    return [_exponents(one, row, settle) for one in walks_of(model, inputs)]
 
 
 def _exponents(one: Walk, row: int, settle: int) -> Spectrum:
@@ -66,4 +51,4 @@ def _exponents(one: Walk, row: int, settle: int) -> Spectrum:
             total += upper.diagonal().abs().log()
     steps = len(matrices) - settle
     found = tuple(sorted((total / steps).tolist(), reverse=True))
-    return Spectrum(one.module, one.layer, one.direction, snake(type(one.cell).__name__), steps, found)
+    return Spectrum(**place_of(one), steps=steps, exponents=found)

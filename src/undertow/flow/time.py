@@ -7,7 +7,7 @@ on a few rows, all steps at once, for the states between which it steps are know
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -16,12 +16,15 @@ from torch.overrides import TorchFunctionMode
 
 from undertow.cells.catalog import snake
 from undertow.cells.cell import Cell
+from undertow.flow.gains import few_rows, squared_gains
 from undertow.flow.records import Time
 from undertow.recurrent import torch_like
 from undertow.recurrent.recurrent import Recurrent
 from undertow.recurrent.stack import Passage
+from undertow.unroll.gauges import filled, squares
+from undertow.unroll.steps import alive, before
 
-ROWS = 4  # of a batch, whose gates are looked at
+ROWS = 4  # of a batch, whose gates and gains are looked at
 OPENERS = frozenset(
     {torch.sigmoid, Tensor.sigmoid, torch.special.expit, nn.functional.sigmoid, Tensor.sigmoid_}
 )
@@ -32,25 +35,22 @@ class Walks:
     """Watches every recurrent layer of one model through one step."""
 
     layers: dict[nn.Module, str]
-    seen: list[tuple[str, Passage]] = field(default_factory=list)
+    seen: list[Passage] = field(default_factory=list)
 
     def listen(self) -> None:
         """Let every layer tell of its walks."""
         for layer, name in self.layers.items():
-            layer.watcher = lambda passage, name=name: self.seen.append((name, passage))  # type: ignore[assignment]
+            layer.watcher = lambda passage, name=name: self.seen.append(replace(passage, module=name))  # type: ignore[assignment]
 
     def leave(self) -> None:
         """Let them be."""
         for layer in self.layers:
             layer.watcher = None  # type: ignore[assignment]
 
-    def times(self) -> tuple[Time, ...]:
-        """What was seen; a walk whose gradient never came back is left out."""
-        return tuple(
-            time_of(name, passage)
-            for name, passage in self.seen
-            if passage.course.gauges is not None and not passage.course.gauges[0].isnan().all()
-        )
+    def times(self, gains: bool) -> tuple[Time, ...]:
+        """What was seen, with what its end feels of the past if asked; a walk that no gradient reached is left out."""
+        seen = [passage for passage in self.seen if any(map(filled, gauges_of(passage)))]
+        return tuple(time_of(passage, gains) for passage in seen)
 
 
 def watchable(model: nn.Module) -> dict[nn.Module, str]:
@@ -59,41 +59,43 @@ def watchable(model: nn.Module) -> dict[nn.Module, str]:
     return {m: name for name, m in model.named_modules() if isinstance(m, kinds)}
 
 
-def time_of(name: str, passage: Passage) -> Time:
+def gauges_of(passage: Passage) -> tuple[Tensor, ...]:
+    """‖∂L/∂state‖² [T, B], a field each."""
+    assert passage.course.gauges is not None, "a watched walk has gauges"
+    return passage.course.gauges
+
+
+def time_of(passage: Passage, gains: bool) -> Time:
     """One walk in numbers."""
-    course, cell = passage.course, passage.cell
+    cell = passage.cell
     fields = cell.State._fields
     steps, batch = passage.x.shape[:2]
-    alive = _alive(passage)
-    assert course.gauges is not None
-    squares = {
-        f: g.nan_to_num(0.0, torch.inf, torch.inf) * alive for f, g in zip(fields, course.gauges, strict=True)
-    }
-    states = zip(fields, passage.states, strict=True)
+    lengths = passage.course.lengths
+    within = passage.x.new_ones(steps, batch).bool() if lengths is None else alive(steps, lengths)
+    gradients = (_by_step(squares(g), within) for g in gauges_of(passage))
+    states = (_by_step(s.detach().flatten(2).double().square().sum(2), within) for s in passage.states)
     return Time(
-        module=name,
+        module=passage.module,
         layer=passage.layer,
         direction=passage.direction,
         cell=snake(type(cell).__name__),
         steps=steps,
         batch=batch,
-        gradient={f: _numbers(s.double().sum(1).sqrt()) for f, s in squares.items()},
-        state={
-            f: _numbers((s.detach().flatten(2).double().square().sum(2) * alive).sum(1).sqrt())
-            for f, s in states
-        },
-        gates=openness(passage, alive),
+        gradient=dict(zip(fields, gradients, strict=True)),
+        state=dict(zip(fields, states, strict=True)),
+        gates=openness(passage, within),
+        gain=_gains(passage) if gains else [],
     )
 
 
-def _alive(passage: Passage) -> Tensor:
-    """[T, B]: 1 within a row's length."""
-    steps, batch = passage.x.shape[:2]
-    if passage.course.lengths is None:
-        return passage.x.new_ones(steps, batch)
-    return (torch.arange(steps, device=passage.x.device)[:, None] < passage.course.lengths).to(
-        passage.x.dtype
-    )
+def _gains(passage: Passage) -> list[float]:
+    generator = torch.Generator().manual_seed(0)
+    return _numbers(squared_gains(few_rows(passage, ROWS), generator).sqrt())
+
+
+def _by_step(squared: Tensor, within: Tensor) -> list[float]:
+    """The norm of each step, from squares [T, B]; what lies past a row's end counts nothing."""
+    return _numbers(torch.where(within, squared.double(), 0.0).sum(1).sqrt())
 
 
 def _numbers(tensor: Tensor) -> list[float]:
@@ -117,32 +119,25 @@ class _Openers(TorchFunctionMode):
         return result
 
 
-def openness(passage: Passage, alive: Tensor) -> dict[str, list[float]]:
+def openness(passage: Passage, within: Tensor) -> dict[str, list[float]]:
     """How open is each gate of the step in the mean, step by step? A gate is what a sigmoid gives."""
     cell, course = passage.cell, passage.course
     rows = slice(0, ROWS)
     steps = passage.x.shape[0]
     with torch.no_grad():
-        before = [
-            _before(start[rows], states[:, rows], course.reverse)
+        olds = [
+            before(start[rows], states[:, rows], course.reverse)
             for start, states in zip(passage.start, passage.states, strict=True)
         ]
         if course.state_mask is not None:
-            before[0] = before[0] * course.state_mask[rows]
+            olds[0] = olds[0] * course.state_mask[rows]
         x = passage.x[:, rows] if course.input_mask is None else passage.x[:, rows] * course.input_mask[rows]
         watching = _Openers()
         with watching:
-            cell.step(x.flatten(0, 1), cell.State(*(b.flatten(0, 1) for b in before)), passage.weights)
-    weight = alive[:, rows]
+            cell.step(x.flatten(0, 1), cell.State(*(b.flatten(0, 1) for b in olds)), passage.weights)
+    weight = within[:, rows].to(passage.x.dtype)
     means = [_mean_open(gate, steps, weight) for gate in watching.found]
     return dict(zip(gate_names(cell, len(means)), means, strict=True))
-
-
-def _before(start: Tensor, states: Tensor, reverse: bool) -> Tensor:
-    """The state before each step."""
-    if reverse:
-        return torch.cat([states[1:], start[None]])
-    return torch.cat([start[None], states[:-1]])
 
 
 def _mean_open(gate: Tensor, steps: int, weight: Tensor) -> list[float]:

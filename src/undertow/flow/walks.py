@@ -1,59 +1,54 @@
-"""The recurrent walks of one call of a model: every layer and direction with what it read."""
+"""The recurrent walks of one call of a model: every layer and direction with what it read, every loop over a cell."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
-from undertow.cells.cell import Cell
+from undertow.cells.catalog import snake
+from undertow.errors import SettingError
+from undertow.flow.gains import Walk
+from undertow.flow.loops import Loop, Loops, loopable
 from undertow.flow.replay import Replays, replayable
 from undertow.flow.time import Walks, watchable
-from undertow.recurrent.stack import Passage
-from undertow.unroll.chain import Course
-
-
-@dataclass(frozen=True)
-class Walk:
-    """One layer and direction over one batch: x [T, B, I], start, weights, and every state."""
-
-    module: str
-    layer: int
-    direction: int
-    cell: Cell
-    weights: Any
-    x: Tensor
-    start: Any
-    states: Any
-    course: Course
 
 
 def walks_of(model: nn.Module, inputs: Sequence[Any]) -> list[Walk]:
-    """Call the model once, as it stands, and give every recurrent walk on the way, in order.
+    """Call the model once, as it stands, and give every recurrent walk on the way: ours, then torch.nn's, then loops.
 
     Modes, buffers and torch's generator are as before afterwards, but for what the model's own forward does to itself.
+
+    Raises:
+        SettingError: no recurrent layer walked.
     """
-    own, theirs = Walks(watchable(model)), Replays(replayable(model))
-    listeners = (own, theirs)
+    own, theirs, loops = (
+        Walks(watchable(model)),
+        Replays(replayable(model)),
+        Loops(loopable(model), noting=False),
+    )
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
-        for listener in listeners:
+        for listener in (own, theirs, loops):
             listener.listen()
         try:
             model(*inputs)
         finally:
-            for listener in listeners:
+            for listener in (own, theirs, loops):
                 listener.leave()
-        passages = [*own.seen, *theirs.passages()]
-    return [_walk(name, passage) for name, passage in passages]
+        found: list[Walk] = [*own.seen, *theirs.passages(), *loops.found()]
+    if not found:
+        raise SettingError(
+            f"No recurrent layer of {type(model).__name__} walked. Looked at are undertow.Recurrent, RNN, LSTM and "
+            f"GRU, torch.nn's, and modules that are called again with what they gave."
+        )
+    return found
 
 
-def _walk(name: str, passage: Passage) -> Walk:
-    course = passage.course
-    bare = Course(course.lengths, course.reverse, course.input_mask, course.state_mask, course.zoneout)
-    return Walk(
-        name, passage.layer, passage.direction, passage.cell, passage.weights, passage.x, passage.start,
-        passage.states, bare,
-    )  # fmt: skip
+def place_of(one: Walk) -> dict[str, Any]:
+    """Where a walk is and what walks there, as records name it."""
+    if isinstance(one, Loop):
+        return {"module": one.module, "layer": 0, "direction": 0, "cell": one.cell}
+    cell = snake(type(one.cell).__name__)
+    return {"module": one.module, "layer": one.layer, "direction": one.direction, "cell": cell}

@@ -35,14 +35,21 @@ class Weights:
             if gradient is not None:
                 self.arrived[name] = sample(gradient)
 
+    def opened_within(self) -> None:
+        """The optimizer, which computes the loss itself, has begun already: weights are as they are now."""
+        self.before = {n: sample(p.detach()) for n, p in self.named.items()}
+
     def optimizer_begins(self) -> float | None:
         """Note norms and some numbers of each weight; gives the share of the gradient that clipping left."""
         seen = {n: p for n, p in self.named.items() if p.grad is not None}
         with torch.no_grad():
-            self.norms = _norms({n: p.detach() for n, p in self.named.items()})
-            self.gradient_norms = _norms({n: p.grad for n, p in seen.items() if p.grad is not None})
+            self._note_norms()
             self.before = {n: sample(p.detach()) for n, p in seen.items()}
             return self._left()
+
+    def _note_norms(self) -> None:
+        self.norms = _norms({n: p.detach() for n, p in self.named.items()})
+        self.gradient_norms = _norms({n: p.grad for n, p in self.named.items() if p.grad is not None})
 
     def _left(self) -> float | None:
         """Norm of the sampled gradients now, over what it was when they arrived."""
@@ -55,6 +62,8 @@ class Weights:
 
     def optimizer_ended(self) -> tuple[Weight, ...]:
         """What the step changed."""
+        if not self.norms:
+            self._note_norms()
         rows = []
         for name, parameter in self.named.items():
             before = self.before.get(name)

@@ -18,6 +18,8 @@ from undertow.cells.cell import Cell
 from undertow.compiler.engine import walk
 from undertow.recurrent.dropout import dropout
 from undertow.unroll.chain import Course, chain
+from undertow.unroll.gauges import blank
+from undertow.unroll.steps import alive
 
 
 @dataclass(frozen=True)
@@ -49,6 +51,11 @@ class Passage:
     course: Course
     layer: int = 0
     direction: int = 0
+    module: str = ""  # the layer's name within a model that is watched
+
+
+Watcher = Callable[[Passage], None]
+Dropper = Callable[[Tensor, float], Tensor]
 
 
 @dataclass(frozen=True)
@@ -68,9 +75,8 @@ class Call:
     lengths: Tensor | None = None
     training: bool = False
     passages: list[Passage] | None = None  # filled when somebody listens
-    watcher: Callable[[Passage], None] | None = (
-        None  # told of every walk, whose course has gauges and no taps
-    )
+    watcher: Watcher | None = None  # told of every walk, whose course has gauges and no taps
+    drop: Dropper = dropout
 
 
 def run(
@@ -93,7 +99,7 @@ def run(
         if projection is not None:
             y = functional.linear(y, projection)
         if layer + 1 < stack.layers and call.training and stack.dropout:
-            y = dropout(y, stack.dropout)
+            y = call.drop(y, stack.dropout)
     return Outcome(_silence(y, call.lengths), tuple(last), tuple(kept))
 
 
@@ -108,7 +114,7 @@ def _walk(stack: Stack, number: int, weights: Any, x: Tensor, call: Call) -> tup
         return states, final
     if call.watcher is None or not torch.is_grad_enabled():
         return walk(stack.engine, cell, x, start, weights, course)
-    course = replace(course, gauges=tuple(s.new_full(x.shape[:2], torch.nan) for s in start))
+    course = replace(course, gauges=blank(x, start))
     states, final = walk(stack.engine, cell, x, start, weights, course)
     place = divmod(number, stack.directions)
     call.watcher(Passage(cell, weights, x, start, states, (), course, *place))
@@ -137,5 +143,4 @@ def _silence(y: Tensor, lengths: Tensor | None) -> Tensor:
     """Zero what lies past each row's end, as torch's packed sequences do."""
     if lengths is None:
         return y
-    alive = torch.arange(y.shape[0], device=y.device)[:, None] < lengths[None, :]
-    return torch.where(alive[..., None], y, y.new_zeros(()))
+    return torch.where(alive(y.shape[0], lengths)[..., None], y, y.new_zeros(()))

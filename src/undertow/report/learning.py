@@ -166,9 +166,7 @@ def _small_panels(figure: Figure, history: History, last: float) -> None:
         axes.yaxis.set_major_formatter(lambda value, _: f"{value:g}")
         axes.set_xlim(0, last)
         axes.xaxis.set_major_locator(MaxNLocator(4, integer=True))
-        axes.set_title(
-            key.replace("_", " "), loc="left", color=style.SLATE, size=style.SMALL + 0.4, weight="bold", pad=4
-        )
+        style.panel_title(axes, key.replace("_", " "))
         axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
 
 

@@ -8,6 +8,14 @@ from undertow.report.markup import Markup, join, picture, section, tag
 from undertow.report.verdict import held_out, tables, verdict
 from undertow.training.history import History
 
+FLOWS = {
+    "gradient_in_time": "Gradient in time: norm of the loss's gradient by layer and step of the sequence",
+    "gains": "What the last state feels: norm of its derivative by states before it, against the lag",
+    "gates": "Gates in time: how open each gate is at every step of the sequence",
+    "gradient_in_depth": "Gradient in depth: what each module gives, and the gradient that comes back",
+}
+FLOW_NOTE = "Measured while it trained; the last measurement is shown. All of them are in the folder flow."
+
 
 def build_page(
     config: dict[str, Any], history: History, score: dict[str, Any] | None, figures: dict[str, bytes]
@@ -18,7 +26,7 @@ def build_page(
         config: `config.json`; a key `run`, where given, is the title.
         history: the run so far.
         score: `score.json`, or None before the run was scored.
-        figures: PNGs by name: loss, novelty, lengths, unrolled. Those missing are left out.
+        figures: PNGs by name: loss, novelty, lengths, unrolled, those of `FLOWS`. Those missing are left out.
     """
     sentence = verdict(config, score)
     cell = (config.get("cell") or {}).get("name", "the cell")
@@ -28,6 +36,11 @@ def build_page(
         sections.samples(score),
         section("How it learned", _picture(figures, "loss", _loss_alt(score)), note=sections.ending(history)),
         section("What it makes, beside what it learned from", _novelty(figures, score), _lengths(figures)),
+        section(
+            "Where the gradients go",
+            *(_picture(figures, name, FLOWS[name]) for name in FLOWS),
+            note=FLOW_NOTE,
+        ),
         section(
             "The network in time",
             _picture(figures, "unrolled", f"Unrolled graph: {cell} at every step, with the same weights"),

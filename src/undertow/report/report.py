@@ -1,16 +1,19 @@
 """A run folder's pictures and its page, from the records in it."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from matplotlib.figure import Figure
 
 from undertow.errors import RunError
+from undertow.flow.records import Flow
+from undertow.flow.store import kept
 from undertow.report.figures import lengths, loss_curves, novelty
+from undertow.report.flow import flow_figures
 from undertow.report.page import build_page
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.unrolled import Unrolled, draw_unrolled
-from undertow.training.history import History
 from undertow.training.run import Run, open_run
 from undertow.training.storage import make_folder
 
@@ -31,7 +34,7 @@ def write_report(run: Path, *, steps: int = 3) -> Path:
     """
     folder = open_run(run)
     config, score = folder.config, _score(folder)
-    figures = _figures(config, folder.history, score, steps)
+    figures = _figures(folder, score, kept(run / "flow"), steps)
     pictures = {name: figure_png(figure) for name, figure in figures.items()}
     make_folder(run / "figures")
     for name, png in pictures.items():
@@ -62,10 +65,10 @@ def unrolled_of(config: dict[str, Any], steps: int = 3) -> Unrolled | None:
 
 
 def _figures(
-    config: dict[str, Any], history: History, score: dict[str, Any] | None, steps: int
+    folder: Run, score: dict[str, Any] | None, flows: Sequence[Flow], steps: int
 ) -> dict[str, Figure]:
     """Those pictures that there are records for."""
-    score = score or {}
+    config, history, score = folder.config, folder.history, score or {}
     samples = score.get("samples") or {}
     record = unrolled_of(config, steps)
     drawn = {
@@ -74,7 +77,7 @@ def _figures(
         "lengths": lengths(score) if samples.get("lengths") else None,
         "unrolled": draw_unrolled(record) if record else None,
     }
-    return {name: figure for name, figure in drawn.items() if figure is not None}
+    return {name: figure for name, figure in drawn.items() if figure is not None} | flow_figures(flows)
 
 
 def _score(run: Run) -> dict[str, Any] | None:

@@ -61,6 +61,11 @@ def bare(axes: Any, *, grid: bool = True) -> Any:
     return axes
 
 
+def panel_title(axes: Any, text: str) -> None:
+    """What a small panel shows, above its left corner."""
+    axes.set_title(text, loc="left", color=SLATE, size=SMALL + 0.4, weight="bold", pad=4)
+
+
 def text_width(text: str, size: float) -> float:
     """Inches that the longest line of a text takes; `$...$` is read as maths."""
     lines = [line for line in text.split("\n") if line.strip()]

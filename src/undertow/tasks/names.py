@@ -19,7 +19,7 @@ import torch
 from torch import Tensor
 
 from undertow.data.augment import noise, splice
-from undertow.data.batches import PaddedBatch, bucketed, count, ordered
+from undertow.data.batches import PaddedBatch, bucketed, count, ordered, padded
 from undertow.data.embedded import resolve
 from undertow.data.inspection import inspect_strings
 from undertow.data.ngram import ngram_nats
@@ -142,6 +142,12 @@ class NamesJob:
     def default_epochs(self) -> float:
         """Enough for a list of any size: about 6,000 steps, 10 passes at least."""
         return max(10.0, 6000 / self.task.steps_per_epoch)
+
+    def held_out(self, steps: int, rows: int) -> Tensor:
+        """The longest strings of the validation part, cut to the shortest of them [T, B]."""
+        longest = sorted(self.task.held_out, key=len, reverse=True)[:rows]
+        whole = padded(longest)
+        return whole.inputs[: min(steps, int(whole.lengths.min()))]
 
     def score(self, seed: int) -> dict[str, Any]:
         """test, validation, baselines and samples."""

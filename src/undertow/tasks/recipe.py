@@ -6,6 +6,8 @@ import difflib
 import importlib
 from typing import Any, Protocol
 
+from torch import Tensor
+
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import SettingError
 from undertow.tasks.sampling import Request
@@ -29,6 +31,9 @@ class Job(Protocol):
     @property
     def default_epochs(self) -> float:
         """Passes over the data where no budget is given."""
+
+    def held_out(self, steps: int, rows: int) -> Tensor:
+        """Inputs [T, B] of the validation part, for those who look at the network and not at its loss."""
 
     def score(self, seed: int) -> dict[str, Any]:
         """The figures of `score.json`: test, validation, baselines, samples."""

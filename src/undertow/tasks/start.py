@@ -112,11 +112,20 @@ def rescore(run: Trained) -> dict[str, Any]:
     Raises:
         DataError: the data is not what it was.
     """
+    return _score(run, prepared(run), run.options.seed)
+
+
+def prepared(run: Trained) -> Job:
+    """A run's own data read again, and a fresh network for it.
+
+    Raises:
+        DataError: the data is not what it was.
+    """
     check_cell(run)
     with torch.random.fork_rng(devices=[]):
         job = run.recipe.prepare(run.options)
     _check_unchanged(run, job)
-    return _score(run, job, run.options.seed)
+    return job
 
 
 def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:

@@ -125,6 +125,13 @@ class TextJob:
         """About 3,000 windows, 4 passes at least."""
         return max(4.0, 3000 / self.task.steps_per_epoch)
 
+    def held_out(self, steps: int, rows: int) -> Tensor:
+        """Pieces of the validation part, one after another [T, B]; fewer where it is short."""
+        ids = self.task.held_out
+        steps = min(steps, len(ids))
+        rows = min(rows, len(ids) // steps)
+        return torch.from_numpy(ids[: rows * steps].astype(np.int64).reshape(rows, steps).T.copy())
+
     def score(self, seed: int) -> dict[str, Any]:
         """validation (and test, where given), baselines and samples."""
         task = self.task

@@ -20,6 +20,8 @@ from typing import Any, Protocol
 import torch
 from torch import Tensor, nn
 
+from undertow.flow.records import NonFinite
+from undertow.flow.watch import Watch
 from undertow.recurrent.recurrent import listening
 from undertow.recurrent.stack import Passage
 from undertow.training.budget import Budget, rate
@@ -39,6 +41,7 @@ from undertow.training.optimizer import build_optimizer, set_rate
 from undertow.training.options import Training
 from undertow.training.penalties import needs_passages, penalty
 from undertow.training.run import Run
+from undertow.training.watching import watching
 
 
 @dataclass(frozen=True)
@@ -93,7 +96,7 @@ def fit(task: Task, options: Training, budget: Budget, run: Run, display: Displa
     """
     try:
         trainer = _Trainer(task, options, budget, run, display)
-        with closing(trainer.history), _asked_to_stop() as stop:
+        with closing(trainer.history), trainer.watched(), _asked_to_stop() as stop:
             return trainer.train(stop)
     finally:
         display.close()
@@ -110,8 +113,22 @@ class _Trainer:
         self.history = HistoryWriter(run.path / "history.jsonl")
         self.tally = _Tally()
         self.validation: float | None = None
+        self.watch: Watch | None = None
+        self.origin: NonFinite | None = None  # of the first number that was none
         self.clock = time.monotonic() - self.bench.position.seconds
         self.saved = time.monotonic()
+
+    @contextmanager
+    def watched(self) -> Iterator[None]:
+        """Gradients are measured on the way, if asked for."""
+        position = self.bench.position
+
+        def progress() -> float:
+            return self.budget.progress(position.step, position.seconds)
+
+        model, options = self.bench.model, self.options
+        with watching(model, self.run.path, options.watch, position.step, progress) as self.watch:
+            yield
 
     def train(self, stop: threading.Event) -> Position:
         position = self.bench.position
@@ -140,12 +157,12 @@ class _Trainer:
             outcome = self.task.loss(batch, bench.carried)
             value = float(outcome.loss.detach())
             if not math.isfinite(value):
-                position.finished = "diverged"
+                self.diverged()
                 return
             (outcome.loss + penalty(options, bench.model, outcome.loss, passages)).backward()  # type: ignore[no-untyped-call]
         norm = gradient_norm(self.parameters)
         if not math.isfinite(float(norm)):
-            position.finished = "diverged"
+            self.diverged()
             return
         if options.clip_norm:
             clip_by_norm(self.parameters, options.clip_norm, norm)
@@ -157,6 +174,11 @@ class _Trainer:
         position.step += 1
         position.seconds = time.monotonic() - self.clock
         self.count(outcome, value, float(norm), pace)
+
+    def diverged(self) -> None:
+        """This step is not taken; what made the first number that is none is looked for."""
+        self.bench.position.finished = "diverged"
+        self.origin = self.watch.look_for_origin() if self.watch else None
 
     def listener(self) -> AbstractContextManager[list[Passage]]:
         """Single steps are kept only where a penalty looks at them."""
@@ -273,11 +295,18 @@ class _Trainer:
         if position.finished == "diverged":
             self.display.say(
                 f"The loss is no number any more at step {position.step}: stopped. The best weights so far are kept. "
-                f"Try a lower --learning-rate or --clip-norm."
+                f"{_told(self.origin)}Try a lower --learning-rate or --clip-norm."
             )
         else:
             self.save()
         self.history.add("end", position.step, seconds=position.seconds, reason=position.finished)
+
+
+def _told(origin: NonFinite | None) -> str:
+    if origin is None or (origin.phase in ("loss", "backward") and not origin.where):
+        return ""
+    place = ", ".join(part for part in (origin.module and f"module {origin.module}", origin.where) if part)
+    return f"The first number that was none came from {origin.op} ({origin.phase}{', ' if place else ''}{place}). "
 
 
 @contextmanager

@@ -53,6 +53,8 @@ class Training:
     """Weight of ‖W - I‖² of the recurrent matrices."""
     spectral_penalty: float = 0.0
     """Weight of (ρ(W) - 1)² of the recurrent matrices."""
+    watch: int = 25
+    """How often gradients are measured in depth and in time, evenly over the budget, into `flow/`. 0: never."""
     validations: int = 25
     """How often validation is looked at, evenly over the budget."""
     patience: int = 6
@@ -88,7 +90,7 @@ class Training:
                 raise SettingError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}.")
         if not 0 <= self.seed < 2**63:
             raise SettingError(f"--seed must be at least 0 and below 2^63, got {self.seed}.")
-        positive = ("weight_decay", "final_rate", "clip_norm", "clip_value", "patience")
+        positive = ("weight_decay", "final_rate", "clip_norm", "clip_value", "patience", "watch")
         for name in (*positive, "jacobian_penalty", "omega_penalty", "identity_penalty", "spectral_penalty"):
             if not getattr(self, name) >= 0:
                 raise SettingError(

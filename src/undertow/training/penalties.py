@@ -23,6 +23,7 @@ from undertow.errors import CellError, SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.recurrent.stack import Passage
 from undertow.training.options import Training
+from undertow.unroll.steps import alive, before
 
 
 def needs_passages(options: Training) -> bool:
@@ -108,22 +109,19 @@ def omega(loss: Tensor, passages: Sequence[Passage]) -> Tensor:
 def _pull_back(passage: Passage, cotangent: tuple[Tensor, ...]) -> tuple[tuple[Tensor, ...], Tensor]:
     """cotangent · ∂s_t/∂s_{t−1} for every t and row at once, differentiable in the weights."""
     cell = passage.cell
-    before = tuple(_shifted(passage, field).detach().requires_grad_() for field in range(len(passage.states)))
-    after: Any = cell.step(passage.x.detach().flatten(0, 1), cell.State(*before), passage.weights)
-    back = torch.autograd.grad(tuple(after), before, cotangent, create_graph=True, materialize_grads=True)
+    olds = tuple(_shifted(passage, field).detach().requires_grad_() for field in range(len(passage.states)))
+    after: Any = cell.step(passage.x.detach().flatten(0, 1), cell.State(*olds), passage.weights)
+    back = torch.autograd.grad(tuple(after), olds, cotangent, create_graph=True, materialize_grads=True)
     steps, batch = passage.x.shape[:2]
     lengths = passage.course.lengths
     if lengths is None:
         lengths = torch.full((batch,), steps)
-    alive = torch.arange(steps)[:, None].to(lengths) < lengths
-    return tuple(back), alive.flatten().to(passage.x.device)
+    return tuple(back), alive(steps, lengths).flatten().to(passage.x.device)
 
 
 def _shifted(passage: Passage, field: int) -> Tensor:
     """[T·B, ·]: the state that each step started from."""
-    states, start = passage.states[field], passage.start[field][None]
-    parts = [states[1:], start] if passage.course.reverse else [start, states[:-1]]
-    return torch.cat(parts).flatten(0, 1)
+    return before(passage.start[field], passage.states[field], passage.course.reverse).flatten(0, 1)
 
 
 def _square(fields: Sequence[Tensor]) -> Tensor:

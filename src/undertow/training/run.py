@@ -1,6 +1,6 @@
 """A run is a folder: config, history, checkpoints, score, report. Everything else reads it. Needs no torch.
 
-config.json  history.jsonl  vocabulary.json  score.json  report.html  figures/  checkpoints/  best  last
+config.json  history.jsonl  flow/  vocabulary.json  score.json  report.html  figures/  checkpoints/  best  last
 """
 
 from __future__ import annotations

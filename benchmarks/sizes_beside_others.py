@@ -1,0 +1,222 @@
+"""Sizes of every cell and of ten torch.nn networks: undertow's, torch's own counters, torchinfo, fvcore, ptflops.
+
+Needs `pip install torchinfo fvcore ptflops`. Multiply-adds of the forward pass, and bytes that are kept for backward.
+The oracles: torch's FlopCounterMode on the device meta, and saved_tensors_hooks in a real run.
+"""
+
+from __future__ import annotations
+
+import copy
+import logging
+import sys
+import warnings
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from _record import keep
+from torch import Tensor, nn
+from torch.autograd.graph import saved_tensors_hooks
+from torch.utils.flop_counter import FlopCounterMode
+
+import undertow as ut
+from undertow.cells.catalog import built_in
+from undertow.report.table import print_table
+from undertow.sizing.size import size
+
+T, B, F, H = 20, 4, 16, 32
+
+
+class Tagger(nn.Module):
+    """Embedding, both directions, a label for every step."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embedding, self.readout = nn.Embedding(100, F), nn.Linear(2 * H, 5)
+        self.layers = nn.LSTM(F, H, bidirectional=True)
+
+    def forward(self, tokens: Tensor) -> Any:
+        """Scores."""
+        return self.readout(self.layers(self.embedding(tokens))[0])
+
+
+class CellLoop(nn.Module):
+    """A loop over torch.nn.GRUCell."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.cell = nn.GRUCell(F, H)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """States."""
+        h, outputs = x.new_zeros(x.shape[1], H), []
+        for step in x:
+            h = self.cell(step, h)
+            outputs.append(h)
+        return torch.stack(outputs)
+
+
+class RawLoop(nn.Module):
+    """A recurrence of bare parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.w, self.u = nn.Parameter(torch.randn(H, H)), nn.Parameter(torch.randn(F, H))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """The last state."""
+        h = x.new_zeros(x.shape[1], H)
+        for step in x:
+            h = torch.tanh(step @ self.u + h @ self.w)
+        return h
+
+
+def images() -> nn.Module:
+    """Convolutions, norms, pooling."""
+    return nn.Sequential(
+        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
+        nn.Conv2d(8, 12, 3, stride=2, groups=4), nn.GroupNorm(3, 12), nn.GELU(), nn.Flatten(), nn.Linear(12 * 49, 10),
+    )  # fmt: skip
+
+
+def networks() -> dict[str, tuple[nn.Module, Tensor]]:
+    """Name, network, input."""
+    x = torch.randn(T, B, F)
+    found: dict[str, tuple[nn.Module, Tensor]] = {
+        "nn.RNN, 2 layers": (nn.RNN(F, H, 2), x),
+        "nn.LSTM": (nn.LSTM(F, H), x),
+        "nn.LSTM, 3 layers, both ways": (nn.LSTM(F, H, 3, bidirectional=True), x),
+        "nn.LSTM, projected": (nn.LSTM(F, H, proj_size=8), x),
+        "nn.GRU, 2 layers, both ways": (nn.GRU(F, H, 2, bidirectional=True), x),
+        "embedding, nn.LSTM, readout": (Tagger(), torch.randint(0, 100, (T, B))),
+        "a loop over nn.GRUCell": (CellLoop(), x),
+        "a loop over parameters": (RawLoop(), x),
+        "convolutions": (images(), torch.randn(2, 3, 32, 32)),
+        "transformer layer": (nn.TransformerEncoderLayer(F, 4, 64), x),
+    }
+    for name, kind in built_in().items():
+        for engine in ("eager", "numba"):
+            found[f"{name}, {'loop' if engine == 'eager' else 'kernel'}"] = (
+                ut.Recurrent(kind(F, F if name.startswith("min") else H), engine=engine),
+                x,
+            )
+    return found
+
+
+def kept_by_hooks(network: nn.Module, x: Tensor) -> int:
+    """Bytes of all memory that autograd keeps in a real run, weights and buffers left out."""
+    own = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
+    held: dict[int, Any] = {}
+
+    def pack(tensor: Tensor) -> Tensor:
+        storage = tensor.untyped_storage()
+        if storage.data_ptr() not in own:
+            held[storage.data_ptr()] = storage
+        return tensor
+
+    with saved_tensors_hooks(pack, lambda tensor: tensor):
+        network(x)
+    return sum(storage.nbytes() for storage in held.values())
+
+
+def by_torch(network: nn.Module, x: Tensor) -> int:
+    """Multiply-adds on the device meta."""
+    with FlopCounterMode(display=False) as counter:
+        network.to("meta")(x.to("meta"))
+    return int(counter.get_total_flops()) // 2
+
+
+def by_torchinfo(network: nn.Module, x: Tensor) -> int:
+    """Its mult_adds."""
+    from torchinfo import summary
+
+    return int(summary(network, input_data=x, verbose=0).total_mult_adds)
+
+
+def by_fvcore(network: nn.Module, x: Tensor) -> int:
+    """Its flops, which are multiply-adds."""
+    from fvcore.nn import FlopCountAnalysis
+
+    return int(
+        FlopCountAnalysis(network, x).unsupported_ops_warnings(False).uncalled_modules_warnings(False).total()
+    )
+
+
+def by_ptflops(network: nn.Module, x: Tensor) -> int:
+    """Its macs."""
+    from ptflops import get_model_complexity_info
+
+    macs, _ = get_model_complexity_info(
+        network,
+        (1,),
+        input_constructor=lambda _: x,
+        as_strings=False,
+        print_per_layer_stat=False,
+        verbose=False,
+    )
+    if macs is None:
+        raise RuntimeError("None")
+    return int(macs)
+
+
+FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, IndexError)
+PEERS: dict[str, Callable[[nn.Module, Tensor], int]] = {
+    "torchinfo": by_torchinfo,
+    "fvcore": by_fvcore,
+    "ptflops": by_ptflops,
+}
+
+
+def asked(peer: Callable[[nn.Module, Tensor], int], network: nn.Module, x: Tensor) -> int | str:
+    """Its answer, or the error it leaves with."""
+    try:
+        return peer(copy.deepcopy(network), x)
+    except FAILURES as error:  # which is its answer
+        return type(error).__name__
+
+
+def main() -> None:
+    """Ask all, print, keep."""
+    warnings.simplefilter("ignore")
+    logging.disable(logging.WARNING)
+    rows = []
+    for name, (network, x) in networks().items():
+        found = size(network, x)
+        total = found.total
+        hooks = kept_by_hooks(copy.deepcopy(network), x)
+        torchs = asked(by_torch, network, x)
+        rows.append(
+            {
+                "network": name,
+                "parameters": total.parameters,
+                "parameters_exact": total.parameters == sum(p.numel() for p in network.parameters()),
+                "multiply_adds": total.multiply_adds,
+                "torch": torchs,
+                **{peer: asked(ask, network, x) for peer, ask in PEERS.items()},
+                "kept_bytes": total.kept_bytes,
+                "hooks_bytes": hooks,
+                "exact": total.multiply_adds == torchs,
+                "kept_off": total.kept_bytes / hooks - 1 if hooks else 0.0,
+            }
+        )
+        print(name, file=sys.stderr)
+    shown = [
+        {k: f"{v:,}" if isinstance(v, int) and not isinstance(v, bool) else v for k, v in r.items()}
+        for r in rows
+    ]
+    for row in shown:
+        row["kept_off"] = f"{row['kept_off']:+.2%}"
+    print_table(
+        shown, [k for k in shown[0] if k != "parameters_exact"], "Multiply-adds, and bytes kept", sys.stdout
+    )
+    wrong = [
+        r["network"]
+        for r in rows
+        if not (r["exact"] and r["parameters_exact"] and abs(r["kept_off"]) <= 0.02)
+    ]
+    print(f"not exact: {', '.join(wrong) or 'none'}")
+    keep("How do sizes compare with torch's own counters and with other tools?", rows)
+
+
+if __name__ == "__main__":
+    main()
