@@ -9,7 +9,7 @@ def test_a_text_runs_flow(undertow, text_run):
     assert "What the last of 40 steps feels" in answer.out
     for word in ("horizon", "rate", "spectral radius", "largest Lyapunov exponent"):
         assert word in answer.out
-    for name in ("horizon", "jacobian_layer_1", "bounds_layer_1"):
+    for name in ("horizon", "jacobian_recurrent_1", "bounds_recurrent_1"):
         assert (text_run / "figures" / f"{name}.png").stat().st_size > 5000
 
 

@@ -261,3 +261,29 @@ def test_a_packed_sequence_is_walked_again():
     (walk,) = flow.records[0].time
     assert (walk.steps, walk.batch) == (6, 3)
     assert min(walk.gradient["h"]) > 0
+
+
+def test_a_model_whose_parts_are_called_one_by_one_is_watched():
+    """As by trainers that call `training_step`, which calls what it likes."""
+    model = nn.ModuleDict({"encoder": nn.GRU(3, 5), "readout": nn.Linear(5, 2)})
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ut.watch(model, every=1) as flow:
+        for _ in range(2):
+            optimizer.zero_grad()
+            model["readout"](model["encoder"](torch.randn(4, 2, 3))[0]).sum().backward()
+            optimizer.step()
+    assert [r.step for r in flow.records] == [0, 1]
+    assert [p.module for p in flow.records[1].depth] == ["encoder", "readout"]
+    assert [w.module for w in flow.records[0].time] == ["encoder"]
+
+
+def test_a_forward_pass_that_fails_leaves_nothing_behind():
+    model = nn.Sequential(nn.Linear(3, 4))
+    optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+    with ut.watch(model, every=1) as flow:
+        with pytest.raises(RuntimeError):
+            model(torch.randn(2, 5))
+        model(torch.randn(2, 3)).sum().backward()
+        optimizer.step()
+    assert [r.step for r in flow.records] == [0]
+    assert flow.records[0].weights[0].gradient_norm > 0

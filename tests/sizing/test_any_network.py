@@ -244,3 +244,34 @@ def test_a_network_that_looks_at_numbers_is_refused():
 
     with pytest.raises(SettingError, match="looks at numbers"):
         size(Choosy(3, 3), (2, 3))
+
+
+# ---- sequences of mixed lengths
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.GRU, nn.LSTM])
+def test_a_packed_sequence_is_counted_as_torch_counts_it(kind):
+    network = kind(F, H, 2)
+    packed = nn.utils.rnn.pack_padded_sequence(sequence, [20, 13, 9, 4])
+    rows = 20 + 13 + 9 + 4
+    total = size(network, packed).total
+    gates = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}[kind]
+    assert total.multiply_adds == rows * gates * H * (F + H) + rows * gates * H * 2 * H
+    assert total.kept_bytes == kept_in_a_real_run(network, packed)
+
+
+def test_lengths_cost_what_whole_rows_cost():
+    """Our engines walk every row to the longest one's end."""
+    network = ut.Recurrent(ut.cells.GRU(F, H), engine="eager")
+    lengths = torch.tensor([20, 13, 9, 4])
+    assert (
+        size(network, sequence, None, lengths).total.forward_flops
+        == size(network, sequence).total.forward_flops
+    )
+
+
+def test_projections_are_counted():
+    cell = ut.cells.ProjectedLSTM(F, H, projection=8)
+    for engine in ("eager", "numba"):
+        total = size(ut.Recurrent(cell, engine=engine), sequence).total
+        assert total.multiply_adds == T * B * (4 * H * (F + 8) + H * 8)

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import sys
+from contextlib import nullcontext
 from typing import Any
 
 import torch
@@ -16,17 +18,26 @@ STEPS = 25
 
 
 def measure(job: dict[str, Any]) -> dict[str, Any]:
-    """Bytes at the peak, libraries included."""
+    """Bytes at the peak beyond what was there before.
+
+    What is loaded and compiled for watching, once a process, is there before, on both sides.
+    """
     torch.set_num_threads(job["threads"])
-    trainer = Trainer(NETWORKS[job["network"]])
-    watching = watch(trainer.model, job["every"]) if job["every"] else None
-    for step in range(STEPS):
-        if step == 0 and watching:
-            watching.__enter__()
-        trainer.step()
-        if step == 0:
-            CLEAR.write_text("5")  # from here on, the peak is counted anew
-    return {"peak_bytes": resident_bytes("VmHWM")}
+    network = NETWORKS[job["network"]]
+    first = Trainer(network)
+    with watch(first.model):
+        first.step()
+    del first
+    gc.collect()
+    before = resident_bytes("VmRSS")
+    trainer = Trainer(network)
+    trainer.step()
+    CLEAR.write_text("5")  # from here on, the peak is counted anew
+    watching = watch(trainer.model, job["every"]) if job["every"] else nullcontext()
+    with watching:
+        for _ in range(STEPS):
+            trainer.step()
+    return {"peak_bytes": resident_bytes("VmHWM") - before}
 
 
 if __name__ == "__main__":

@@ -18,7 +18,8 @@ from undertow.bench.paired import paired
 from undertow.bench.resident import CLEAR
 from undertow.bench.small_networks import NETWORKS, Trainer
 from undertow.errors import SettingError
-from undertow.flow.watch import EVERY, watch
+from undertow.flow.schedule import EVERY
+from undertow.flow.watch import watch
 
 BLOCK = 10  # steps, where every step is measured
 BARS = {EVERY: 0.03, 1: 0.10}  # of the time of training, by interval

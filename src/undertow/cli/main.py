@@ -21,6 +21,7 @@ VERBS = {
     "score": "how good is a run, on its own test part or on another file",
     "report": "write a run's report.html and pictures again",
     "flow": "how far back a trained network feels, and how its gradients shrink or grow",
+    "explain": "why this character next: what each character before it adds",
     "inspect": "what is understood of a file, before training on it",
     "cells": "the recurrent cells there are, with sizes",
     "draw": "draw a network unrolled in time",

@@ -10,9 +10,11 @@ Sources: Simonyan, Vedaldi & Zisserman 2014; Sundararajan, Taly & Yan 2017; Zeil
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import count
 from typing import Any, Literal, get_args
 
 import torch
@@ -20,6 +22,7 @@ from torch import Tensor, nn
 
 from undertow.errors import SettingError, ShapeError
 from undertow.flow.depth import first_tensor
+from undertow.flow.undisturbed import undisturbed
 
 Method = Literal["gradient", "integrated", "occlusion"]
 Scores = Callable[[Any], Tensor]
@@ -84,14 +87,10 @@ def attribute(
 
 @contextmanager
 def _evaluating(model: nn.Module) -> Iterator[None]:
-    modes = {m: m.training for m in model.modules()}
-    model.eval()
-    try:
-        with torch.random.fork_rng(devices=[]):
-            yield
-    finally:
-        for module, mode in modes.items():
-            module.training = mode
+    """In evaluation mode, without a trace; cuDNN's layers have no backward pass there."""
+    with undisturbed(model), torch.backends.cudnn.flags(enabled=False):
+        model.eval()
+        yield
 
 
 class _Asked:
@@ -134,29 +133,47 @@ class _Asked:
     def _output(self, values: Tensor) -> Any:
         if self.embedding is None:
             return self.model(values, *self.inputs[1:])
-        handle = self.embedding.register_forward_hook(lambda *_: values)
-        try:
+        with self._embedding_gives(lambda _: values):
             return self.model(*self.inputs)
-        finally:
-            handle.remove()
 
     def _embedded(self) -> Tensor:
         kept: list[Tensor] = []
-        assert self.embedding is not None
-        handle = self.embedding.register_forward_hook(lambda _, __, output: kept.append(output))
-        try:
+        with self._embedding_gives(kept.append):
             self.model(*self.inputs)
+        return kept[0].detach()
+
+    @contextmanager
+    def _embedding_gives(self, change: Callable[[Tensor], Tensor | None]) -> Iterator[None]:
+        """What the embedding makes of the input, and only of it, goes through `change`."""
+        assert self.embedding is not None
+        number, calls = self.embedding[1], count()
+
+        def hook(module: nn.Module, _: Any, output: Tensor) -> Tensor | None:
+            return change(output) if next(calls) == number else None
+
+        handle = self.embedding[0].register_forward_hook(hook)
+        try:
+            yield
         finally:
             handle.remove()
-        return kept[0].detach()
 
     def _largest(self) -> Scores:
         """The largest score of the row's last step, chosen once."""
+        batch = self.inputs[0].shape[1 - self.step_axis]
 
         def last(output: Any) -> Tensor:
             found = first_tensor(output)
-            assert found is not None
-            if found.dim() < 3:  # no axis for steps
+            if (
+                found is None
+                or found.dim() < 2
+                or found.shape[0 if found.dim() == 2 else 1 - self.step_axis] != batch
+            ):
+                shape = None if found is None else tuple(found.shape)
+                raise ShapeError(
+                    f"attribute: which score is meant of an output of shape {shape}? Give score=, a function of the "
+                    f"model's output."
+                )
+            if found.dim() == 2:  # no axis for steps
                 return found[self.row].reshape(-1)
             return found.select(1 - self.step_axis, self.row)[-1].reshape(-1)
 
@@ -164,14 +181,17 @@ class _Asked:
         return lambda output: last(output)[best]
 
 
-def _embedding_read(model: nn.Module, inputs: Sequence[Any]) -> nn.Module:
-    """The first embedding that a call meets."""
-    met: list[nn.Module] = []
-    handles = [
-        m.register_forward_hook(lambda m, _, __: met.append(m))
-        for m in model.modules()
-        if isinstance(m, nn.Embedding | nn.EmbeddingBag)
-    ]
+def _embedding_read(model: nn.Module, inputs: Sequence[Any]) -> tuple[nn.Module, int]:
+    """The embedding that reads the first input, and which of its calls does."""
+    met: list[tuple[nn.Module, int]] = []
+    calls: Counter[nn.Module] = Counter()
+
+    def hook(module: nn.Module, arguments: tuple[Any, ...], _: Any) -> None:
+        if arguments and arguments[0] is inputs[0]:
+            met.append((module, calls[module]))
+        calls[module] += 1
+
+    handles = [m.register_forward_hook(hook) for m in model.modules() if isinstance(m, nn.Embedding)]
     try:
         with torch.no_grad():
             model(*inputs)

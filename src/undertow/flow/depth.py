@@ -15,9 +15,16 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.records import Point
+from undertow.flow.sampled import evenly
 
 FLAT = 0.03  # as near to a flat end counts as saturated
-MOST = 1 << 16  # numbers that are looked at for saturation
+MOST = 1 << 14  # numbers of an output that are looked at
+PLACES = 1 << 16  # numbers of images that are looked at for dead units, or somewhat more
+FEW = 8  # rows of a batch, and places of an image, are looked at where there are as many
+CHANNELS_FIRST = frozenset(
+    [f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)]
+    + ["GroupNorm", "MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"]
+)
 RECTIFIERS = (nn.ReLU, nn.ReLU6, nn.Threshold)
 ENDS: dict[type[nn.Module], tuple[float, float]] = {
     nn.Tanh: (-1.0, 1.0),
@@ -36,14 +43,26 @@ class _Seen:
     kind: str
     call: int
     size: int
+    sampled: int
     norm: Tensor
     dead: Tensor | None
     saturated: Tensor | None
     gradient: Tensor | None = None
 
-    def point(self) -> Point:
-        numbers = (None if t is None else float(t) for t in (self.gradient, self.dead, self.saturated))
-        return Point(self.module, self.kind, self.call, self.size, float(self.norm), *numbers)
+    def scalars(self) -> list[Tensor]:
+        """What was computed, in the order of `point`."""
+        return [t for t in (self.norm, self.gradient, self.dead, self.saturated) if t is not None]
+
+    def point(self, numbers: list[float]) -> Point:
+        """From the values of `scalars`; lengths of some numbers are scaled up to all."""
+        left = iter(numbers)
+        scale = (self.size / max(self.sampled, 1)) ** 0.5
+        norm = next(left) * scale
+        gradient = None if self.gradient is None else next(left) * scale
+        dead, saturated = (None if t is None else next(left) for t in (self.dead, self.saturated))
+        return Point(
+            self.module, self.kind, self.call, self.size, norm, gradient, dead, saturated, self.sampled
+        )
 
 
 @dataclass
@@ -59,6 +78,10 @@ class Depth:
         """Lay the hooks."""
         self.handles = [module.register_forward_hook(self._came_out) for module in self.names]
 
+    def forget(self) -> None:
+        """Let go of all that was seen."""
+        self.seen = []
+
     def leave(self) -> None:
         """Take them off."""
         for handle in self.handles:
@@ -67,23 +90,33 @@ class Depth:
 
     def points(self) -> tuple[Point, ...]:
         """What was seen, in the order in which it ran."""
-        return tuple(one.point() for one in self.seen)
+        scalars = [one.scalars() for one in self.seen]
+        flat = [s.double().cpu() for some in scalars for s in some]
+        numbers = iter(torch.stack(flat).tolist() if flat else [])
+        return tuple(
+            one.point([next(numbers) for _ in some]) for one, some in zip(self.seen, scalars, strict=True)
+        )
 
     def _came_out(self, module: nn.Module, _: Any, output: Any) -> None:
         tensor = first_tensor(output)
         if tensor is None or not tensor.is_floating_point() or not tensor.numel():
             return
-        name = self.names[module]
+        name = self.names.get(module)
+        if name is None:  # a replica of a module
+            return
+        by_channel = bool(self.seen) and self.seen[-1].kind in CHANNELS_FIRST
         with torch.no_grad():
             plain = tensor.detach()
+            some = evenly(plain, MOST)
             one = _Seen(
                 name,
                 type(module).__name__,
                 self.calls[name],
                 plain.numel(),
-                torch.linalg.vector_norm(plain),
-                dead_share(plain) if isinstance(module, RECTIFIERS) else None,
-                saturated_share(plain, *_ends(module)) if type(module) in ENDS else None,
+                some.numel(),
+                torch.linalg.vector_norm(some),
+                dead_share(plain, by_channel) if isinstance(module, RECTIFIERS) else None,
+                saturated_share(some, *_ends(module)) if type(module) in ENDS else None,
             )
         self.calls[name] += 1
         self.seen.append(one)
@@ -91,9 +124,10 @@ class Depth:
             tensor.register_hook(_noter(one))  # type: ignore[no-untyped-call]
 
 
-def _noter(one: _Seen) -> Callable[[Tensor], None]:
-    def note(gradient: Tensor) -> None:
-        one.gradient = torch.linalg.vector_norm(gradient.detach())
+def _noter(one: _Seen) -> Callable[[Tensor | None], None]:
+    def note(gradient: Tensor | None) -> None:
+        if gradient is not None:
+            one.gradient = torch.linalg.vector_norm(evenly(gradient.detach(), MOST))
 
     return note
 
@@ -104,17 +138,24 @@ def _ends(module: nn.Module) -> tuple[float, float]:
     return ENDS[type(module)]
 
 
-def dead_share(output: Tensor) -> Tensor:
-    """Share of units that are zero for the whole batch: channels of [B, C, ...], features of [..., F] else."""
-    axes = [n for n in range(output.dim()) if n != (1 if output.dim() > 3 else output.dim() - 1)]
-    largest = output.amax(axes) if axes else output
-    return (largest <= 0).double().mean()
+def dead_share(output: Tensor, by_channel: bool) -> Tensor:
+    """Share of units that are zero for the whole batch: channels of [B, C, ...] behind convolutions, else features.
+
+    Of large images every so many rows and places are looked at, at least a few of each.
+    """
+    if not by_channel or output.dim() < 3:
+        largest = output.flatten(0, -2).amax(0) if output.dim() > 1 else output
+        return (largest <= 0).double().mean()
+    places = output.flatten(2)
+    rows = -(-output.numel() // PLACES)
+    if rows > 1:
+        places = places[:: min(rows, max(1, len(places) // FEW))]
+        places = places[:, :, :: min(-(-places.numel() // PLACES), max(1, places.shape[2] // FEW)) | 1]
+    return (places.amax(2).amax(0) <= 0).double().mean()
 
 
-def saturated_share(output: Tensor, low: float, high: float) -> Tensor:
-    """Share of numbers within `FLAT` of an end of the range, seen at evenly spaced ones."""
-    flat = output.reshape(-1)
-    some = flat[:: -(-flat.numel() // MOST)]
+def saturated_share(some: Tensor, low: float, high: float) -> Tensor:
+    """Share of numbers within `FLAT` of an end of the range."""
     border = FLAT * (high - low)
     return ((some <= low + border) | (some >= high - border)).double().mean()
 
@@ -131,5 +172,18 @@ def first_tensor(output: Any) -> Tensor | None:
 
 
 def leaves(model: nn.Module) -> dict[nn.Module, str]:
-    """Modules that hold no other, by name; the model itself, if it holds none."""
-    return {m: name for name, m in model.named_modules() if not any(True for _ in m.children())}
+    """Modules that hold no other, by name; the model itself, if it holds none.
+
+    One whose parts are never called, as attention's, or whose weight is computed, counts as one that holds none.
+    """
+    found: dict[nn.Module, str] = {}
+    inside: set[nn.Module] = set()
+    for name, module in model.named_modules():
+        if module in inside:
+            continue
+        whole = isinstance(module, nn.MultiheadAttention) or hasattr(module, "parametrizations")
+        if whole:
+            inside |= set(module.modules()) - {module}
+        if whole or next(module.children(), None) is None:
+            found[module] = name
+    return found

@@ -51,7 +51,8 @@ def _through_loop(one: Loop, generator: torch.Generator) -> Tensor:
         allow_unused=True,
         materialize_grads=True,
     )
-    by_call = torch.stack([g.double().square().sum(-1).mean() for g in back])
+    rows = last.shape[0] if last.dim() > 1 else 1
+    by_call = torch.stack([g.double().square().sum() / rows for g in back])
     return by_call.view(len(fields), -1).sum(0).flip(0)
 
 

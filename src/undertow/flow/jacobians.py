@@ -56,9 +56,9 @@ def _looked_at(one: Walk, row: int) -> Jacobians:
     weights = as_taught = None
     vanilla = _vanilla(one, row)
     if vanilla is not None:
-        w = float(torch.linalg.matrix_norm(vanilla[0].detach().double(), 2))
+        w = float(torch.linalg.matrix_norm(vanilla[0].detach().double(), 2).cpu())
         powers = w ** torch.arange(1, len(norms) + 1, dtype=torch.float64)
-        slopes = vanilla[1].amax(1).flip(0).cumprod(0)
+        slopes = vanilla[1].cpu().amax(1).flip(0).cumprod(0)
         weights, as_taught = _numbers(powers * slopes), _numbers(powers * product)
     return Jacobians(
         **place_of(one),
@@ -95,6 +95,10 @@ def _check_row(row: int, batch: int) -> None:
 
 def _of_loop(one: Loop, row: int) -> Tensor:
     fields = list(one.fields().values())
+    if fields[0][0].dim() > 2:
+        raise ShapeError(
+            f"jacobian: a state of {one.module or 'the model'} has shape {tuple(fields[0][0].shape)}."
+        )
     steps, size = len(one.states) - 1, sum(f[0].shape[-1] for f in fields)
     _check_size(steps, size)
     _check_row(row, _rows(fields[0][0]).shape[0])
@@ -111,7 +115,7 @@ def _of_loop(one: Loop, row: int) -> Tensor:
             materialize_grads=True,
         )
         found.append(torch.cat([g.view(size, -1, g.shape[-1])[:, row] for g in side], -1))
-    return torch.stack(found).double()
+    return torch.stack(found).double().cpu()
 
 
 def _rows(state: Tensor) -> Tensor:
@@ -124,13 +128,29 @@ def _of_walk(one: Passage, row: int) -> Tensor:
     widths = [s.shape[-1] for s in olds]
     _check_size(x.shape[0], sum(widths))
     weights = type(one.weights)(*(w.detach().double() for w in one.weights))
+    on_input, on_state = (
+        None if m is None else m[row : row + 1].double()
+        for m in (one.course.input_mask, one.course.state_mask)
+    )
 
-    def advance(x_t: Tensor, state: Tensor) -> Tensor:
-        fields = one.cell.State(*(f[None] for f in torch.split(state, widths)))
-        return torch.cat([f[0] for f in one.cell.step(x_t[None], fields, weights)])
+    def advance(x_t: Tensor, state: Tensor, zones: tuple[Tensor, ...]) -> Tensor:
+        """As the eager loop does it, for one row."""
+        old = [f[None] for f in torch.split(state, widths)]
+        read = x_t[None] if on_input is None else x_t[None] * on_input
+        seen = old if on_state is None else [old[0] * on_state, *old[1:]]
+        new = one.cell.step(read, one.cell.State(*seen), weights)
+        kept = [torch.lerp(n, o, z[None]) for n, o, z in zip(new, old, zones, strict=True)] if zones else new
+        return torch.cat([f[0] for f in kept])
 
-    found: Tensor = torch.func.vmap(torch.func.jacrev(advance, 1))(x, torch.cat(olds, -1))
-    return found.detach()
+    slope = torch.func.vmap(torch.func.jacrev(advance, 1))
+    found: Tensor = slope(x, torch.cat(olds, -1), _zones(one, row, len(x)))
+    return found.detach().cpu()
+
+
+def _zones(one: Passage, row: int, count: int) -> tuple[Tensor, ...]:
+    """Zoneout of each step [T, ·] a field, in the order of walking."""
+    zones = (z[:count, row].double() for z in one.course.zoneout or ())
+    return tuple(z.flip(0) if one.course.reverse else z for z in zones)
 
 
 def _row(one: Passage, row: int) -> tuple[Tensor, list[Tensor]]:
@@ -151,7 +171,9 @@ def _vanilla(one: Walk, row: int) -> tuple[Tensor, Tensor] | None:
             return None
         h = torch.stack([_rows(s)[row] for s in one.fields()["h"][1:]]).detach().double()
         return one.kind.weight_hh, 1 - h * h if one.kind.nonlinearity == "tanh" else (h > 0).double()
-    if isinstance(one.cell, RNN):
+    course = one.course
+    bare = course.state_mask is None and course.input_mask is None and not course.zoneout
+    if bare and isinstance(one.cell, RNN):
         return one.weights.h, _slopes(one, one.cell.nonlinearity, row)
     return None
 

@@ -6,7 +6,6 @@ that call's output, by autograd's own graph. The outermost such module counts; w
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -15,6 +14,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from undertow.cells.catalog import snake
+from undertow.flow.nested import tensors
 from undertow.flow.records import Time
 from undertow.recurrent.recurrent import Recurrent
 
@@ -93,6 +93,10 @@ class Loops:
         """Lay the hooks."""
         self.handles = [m.register_forward_hook(self._gave, with_kwargs=True) for m in self.names]
 
+    def forget(self) -> None:
+        """Let go of all that was seen."""
+        self.chains = {}
+
     def leave(self) -> None:
         """Take them off."""
         for handle in self.handles:
@@ -107,6 +111,12 @@ class Loops:
         handed = {len(loop.states) for loop in long if loop.fed}
         return [loop for loop in long if loop.fed or len(loop.states) not in handed]
 
+    def backward_over(self) -> None:
+        """Let go of what is no loop."""
+        for chain in self.chains.values():
+            if chain and len(chain[-1].states) < LEAST:
+                chain.pop()
+
     def times(self) -> tuple[Time, ...]:
         """Loops whose gradient came back."""
         return tuple(loop.time() for loop in self.found() if loop.gradients)
@@ -115,7 +125,9 @@ class Loops:
         """Notes the call. An LSTM's h and c are handed on as views: what comes to c through h of the same call is no
         part of c's own gradient then, as in our walks.
         """
-        apart = isinstance(module, nn.LSTMCell)
+        if module not in self.names:  # a replica
+            return None
+        apart = type(module).forward is nn.LSTMCell.forward
         if apart:
             output = tuple(t.view_as(t) for t in output)
         self._note_call(
@@ -131,6 +143,8 @@ class Loops:
         read = {id(t) for t in tensors(read_here)}
         fed = {n for n, t in enumerate(last) if id(t) in read}
         if not last or len(last) != len(given) or not (fed or depends(given, last)):
+            if chain and len(chain[-1].states) < LEAST:
+                chain.pop()  # no loop: let go of what it gave
             chain.append(Loop(self.names[module], module, [given]))
             return
         loop = chain[-1]
@@ -157,24 +171,14 @@ def _within(module: str, other: str) -> bool:
 
 
 def _note(loop: Loop, call: int) -> None:
+    gradients = loop.gradients  # not the loop itself, whose states hold the hooks: that would be a cycle
     for place, tensor in enumerate(loop.states[call]):
 
         def keep(gradient: Tensor | None, key: tuple[int, int] = (call, place)) -> None:
             if gradient is not None:
-                loop.gradients[key] = torch.linalg.vector_norm(gradient.detach())
+                gradients[key] = torch.linalg.vector_norm(gradient.detach())
 
         tensor.register_hook(keep)  # type: ignore[no-untyped-call]
-
-
-def tensors(value: Any) -> Iterator[Tensor]:
-    """All tensors of nested tuples, lists and dictionaries."""
-    if isinstance(value, Tensor):
-        yield value
-    elif isinstance(value, dict):
-        yield from tensors(tuple(value.values()))
-    elif isinstance(value, tuple | list):
-        for part in value:
-            yield from tensors(part)
 
 
 def depends(later: tuple[Tensor, ...], earlier: tuple[Tensor, ...]) -> bool:

@@ -2,49 +2,41 @@
 
 Every step's calls are remembered by reference. When a gradient is no number, the step's forward pass is made again
 with every operation looked at, then its backward pass from the same gradients; both with the same random numbers, the
-eager loop instead of kernels, and buffers put back afterwards. An infinity that a mask was filled with is no cause; the
-operation that first made a NaN of it is.
+eager loop instead of kernels, and everything put back afterwards.
 """
 
 from __future__ import annotations
 
-import re
-import sys
-import traceback
+import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils.weak import WeakTensorKeyDictionary
+from torch.nn.parallel import DataParallel, DistributedDataParallel
 
-from undertow.flow.loops import tensors
+from undertow.flow.finder import Finder, Modules, finite
+from undertow.flow.nested import mapped, tensors
 from undertow.flow.records import NonFinite
-from undertow.recurrent.recurrent import Recurrent
+from undertow.flow.time import watchable
+from undertow.flow.undisturbed import devices_of, draw_from, draws_now, undisturbed
+from undertow.flow.warning import FlowWarning
 
 MOST = 64  # calls of a step that are remembered
-OUTSIDE = (str(Path(torch.__file__).parent), str(Path(__file__).parents[1]))  # no line of the user's
-CELLS = str(Path(__file__).parents[1] / "cells")
-FILLED = ("masked_fill", "full", "fill", "where", "scalar_tensor", "triu", "tril", "copy", "clone")
-MODULE = "undertow.module"  # key of a node's own notes
-FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+), in (?P<name>\S+)')
-UNWRITTEN = ("empty", "new_empty", "empty_like", "empty_strided", "empty_permuted")
+LARGEST = 1 << 22  # numbers of an output whose gradient is remembered
 
 
 @dataclass
 class _Call:
-    """One call of the model."""
+    """One call of the model, or of a part of it."""
 
+    module: nn.Module
     arguments: tuple[Any, ...]
     named: dict[str, Any]
-    draws: Tensor
-    training: bool
-    outputs: list[Tensor] = field(default_factory=list)
-    gradients: dict[int, Tensor] = field(default_factory=dict)
+    draws: Any  # where the generators stood
+    gradients: dict[int, Tensor] = field(default_factory=dict)  # of the outputs, by their order
 
 
 @dataclass
@@ -53,203 +45,131 @@ class Origin:
 
     model: nn.Module
     calls: list[_Call] = field(default_factory=list)
+    current: _Call | None = None
+    whole: bool = True  # nothing of this step was let go
+    looking: bool = False
 
-    def begins(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        """A call of the model begins."""
-        if len(self.calls) < MOST:
-            self.calls.append(_Call(arguments, named, torch.get_rng_state(), self.model.training))
+    def begins(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """A call begins."""
+        self.current = None
+        if len(self.calls) == MOST:
+            self.whole = False
+            return
+        inner = module.module if isinstance(module, DataParallel | DistributedDataParallel) else module
+        self.current = _Call(inner, arguments, named, draws_now(self._devices))
+        self.calls.append(self.current)
 
     def ended(self, output: Any) -> None:
-        """It gave this."""
-        if not self.calls:
+        """It gave this; None where it failed."""
+        call, self.current = self.current, None
+        if call is None:
             return
-        call = self.calls[-1]
-        call.outputs = [t for t in tensors(output) if t.requires_grad]
-        for place, tensor in enumerate(call.outputs):
+        if output is None:
+            self.calls.remove(call)
+            return
+        for place, tensor in enumerate(t for t in tensors(output) if t.requires_grad):
+            tensor.register_hook(self._keeper(call, place))  # type: ignore[no-untyped-call]
 
-            def keep(gradient: Tensor | None, place: int = place) -> None:
-                if gradient is not None:  # an operator of its own may leave out what it does not need
-                    call.gradients[place] = gradient.detach()
+    def _keeper(self, call: _Call, place: int) -> Any:
+        gradients = call.gradients
 
-            tensor.register_hook(keep)  # type: ignore[no-untyped-call]
+        def keep(gradient: Tensor | None) -> None:
+            if gradient is None:  # an operator of its own may leave out what it does not need
+                return
+            if gradient.numel() <= LARGEST:
+                gradients[place] = gradient.detach()
+            else:
+                self.whole = False
+
+        return keep
 
     def forget(self) -> None:
         """The step is over."""
         self.calls.clear()
+        self.whole = True
+
+    @property
+    def _devices(self) -> list[int]:
+        return devices_of(self.model) if torch.cuda.is_available() else []
 
     def look(self, step: int) -> NonFinite:
-        """Which operation was it?"""
-        spoilt = next((n for n, p in self.model.named_parameters() if not p.isfinite().all()), None)
+        """Which operation was it? A search that fails says so; it never stops a training."""
+        self.looking = True
+        try:
+            return self._look(step)
+        except Exception as error:  # noqa: BLE001 (whatever a model's second call may raise)
+            warnings.warn(
+                f"undertow.watch: a gradient of step {step} is no number, and its origin could not be looked for: "
+                f"{type(error).__name__}: {error}",
+                FlowWarning,
+                stacklevel=2,
+            )
+            return NonFinite("unknown", "", "", "unknown", step)
+        finally:
+            self.looking = False
+
+    def _look(self, step: int) -> NonFinite:
+        spoilt = next((n for n, p in self.model.named_parameters() if not finite(p.detach())), None)
         if spoilt is not None:
             return NonFinite("optimizer", spoilt, "", "update", step)
-        for call in self.calls:
+        for call in tuple(self.calls):
             with _as_it_was(self.model, call):
-                found = _again(self.model, call, step)
+                found = pass_again(self.model, call, step)
             if found is not None:
                 return found
+        buffer = next((n for n, b in self.model.named_buffers() if not finite(b)), None)
+        if buffer is not None:
+            return NonFinite("buffer", buffer, "", "unknown", step)
         gradients = [g for call in self.calls for g in call.gradients.values()]
-        if not gradients or any(
-            not g.isfinite().all() for g in gradients
-        ):  # all that the model gave was finite
+        if self.whole and (
+            not gradients or not all(finite(g) for g in gradients)
+        ):  # the model gave what is finite
             return NonFinite("loss", "", "", "loss", step)
-        return NonFinite("unknown", "", "", "backward", step)
+        return NonFinite("unknown", "", "", "unknown", step)
 
 
 @contextmanager
 def _as_it_was(model: nn.Module, call: _Call) -> Iterator[None]:
-    """The model's mode and torch's generator as at the call, the eager loop; all put back, buffers too."""
-    buffers = {name: b.clone() for name, b in model.named_buffers()}
-    training = {m: m.training for m in model.modules()}
-    engines = {m: m.stack.engine for m in model.modules() if isinstance(m, Recurrent)}
+    """Generators as at the call, and the eager loop; all put back."""
+    layers: list[Any] = list(watchable(model))
+    engines = [layer.engine for layer in layers]
     try:
-        with torch.random.fork_rng(devices=[]), torch.enable_grad():
-            torch.set_rng_state(call.draws)
-            for layer in engines:
+        with undisturbed(model), torch.enable_grad():
+            draw_from(call.draws)
+            for layer in layers:
                 layer.set_engine("eager")
             yield
     finally:
-        for layer, engine in engines.items():
+        for layer, engine in zip(layers, engines, strict=True):
             layer.set_engine(engine)
-        for module, mode in training.items():
-            module.training = mode
-        with torch.no_grad():
-            for name, buffer in model.named_buffers():
-                buffer.copy_(buffers[name])
 
 
-def _again(model: nn.Module, call: _Call, step: int) -> NonFinite | None:
-    modules = _Modules(model)
-    finder = _Finder(modules)
-    arguments, named = _detached(call.arguments), _detached(call.named)
+def pass_again(model: nn.Module, call: _Call, step: int) -> NonFinite | None:
+    """One call, forward and backward, every operation looked at."""
+    modules = Modules(model)
+    finder = Finder(modules)
+    arguments, named = (mapped(value, _apart) for value in (call.arguments, call.named))
+    given = [t for t in tensors((arguments, named)) if t.is_floating_point()]
+    sound = all(finite(t.detach()) for t in given)
     with modules.listening(), torch.autograd.set_detect_anomaly(True, check_nan=False), finder:
-        output = model(*arguments, **named)
+        output = call.module(*arguments, **named)
     outputs = [t for t in tensors(output) if t.requires_grad]
-    cause = finder.cause([t for t in tensors(output) if t.is_floating_point()])
+    cause = finder.cause(list(tensors(output)))
     if cause is not None:
         return NonFinite(cause.op, cause.module, cause.where, "forward", step)
-    if any(not t.isfinite().all() for t in tensors((arguments, named)) if t.is_floating_point()):
+    if not sound:
         return NonFinite("input", "", "", "input", step)
     sent = [(o, call.gradients[n]) for n, o in enumerate(outputs) if n in call.gradients]
-    if not sent or any(not g.isfinite().all() for _, g in sent):
+    if not sent or not all(finite(g) for _, g in sent):
         return None
-    parameters = [p for p in model.parameters() if p.requires_grad]
-    finder = _Finder(modules, backward=True)
+    ends = [t for t in (*model.parameters(), *given) if t.requires_grad]
+    finder = Finder(modules, backward=True)
     with finder:
-        found = torch.autograd.grad([o for o, _ in sent], parameters, [g for _, g in sent], allow_unused=True)
+        found = torch.autograd.grad([o for o, _ in sent], ends, [g for _, g in sent], allow_unused=True)
     cause = finder.cause([g for g in found if g is not None])
     return None if cause is None else NonFinite(cause.op, cause.module, cause.where, "backward", step)
 
 
-def _detached(value: Any) -> Any:
-    if isinstance(value, Tensor):
-        return value.detach().requires_grad_(value.requires_grad)
-    if isinstance(value, dict):
-        return {k: _detached(v) for k, v in value.items()}
-    if type(value) in (tuple, list):
-        return type(value)(_detached(v) for v in value)
-    return value
-
-
-@dataclass(frozen=True)
-class _Cause:
-    op: str
-    module: str
-    where: str
-
-
-class _Modules:
-    """Which module runs now, and which one made a node of autograd's graph?"""
-
-    def __init__(self, model: nn.Module) -> None:
-        self.names = {m: name for name, m in model.named_modules()}
-        self.running: list[tuple[str, int]] = []  # and autograd's count when it began
-
-    @contextmanager
-    def listening(self) -> Iterator[None]:
-        handles = []
-        for module in self.names:
-            handles.append(module.register_forward_pre_hook(self._begins))
-            handles.append(module.register_forward_hook(self._ended, always_call=True))
-        try:
-            yield
-        finally:
-            for handle in handles:
-                handle.remove()
-
-    @property
-    def now(self) -> str:
-        """The innermost that runs."""
-        return self.running[-1][0] if self.running else ""
-
-    def _begins(self, module: nn.Module, _: Any) -> None:
-        self.running.append((self.names[module], torch._C._autograd._get_sequence_nr()))
-
-    def _ended(self, module: nn.Module, _: Any, output: Any) -> None:
-        name, oldest = self.running.pop()
-        waiting: list[Any] = [t.grad_fn for t in tensors(output) if t.grad_fn is not None]
-        while waiting:
-            node = waiting.pop()
-            if node._sequence_nr() >= oldest and MODULE not in node.metadata:
-                node.metadata[MODULE] = name
-                waiting += [after for after, _ in node.next_functions if after is not None]
-
-
-class _Finder(TorchDispatchMode):  # type: ignore[no-untyped-call]
-    """Looks at what every operation gives."""
-
-    def __init__(self, modules: _Modules, backward: bool = False) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.modules, self.backward = modules, backward
-        self.first: _Cause | None = None  # of a NaN
-        self.infinite: Any = WeakTensorKeyDictionary()  # where an infinity came from, by tensor
-
-    def __torch_dispatch__(self, function: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        result = function(*args, **(kwargs or {}))
-        name = str(function.overloadpacket.__name__).rstrip("_")
-        if self.first is None and name not in UNWRITTEN:
-            for tensor in tensors(result):
-                if tensor.is_floating_point() and not tensor.isfinite().all():
-                    self._spoilt(name, tensor, (args, kwargs or {}))
-        return result
-
-    def _spoilt(self, name: str, result: Tensor, inputs: Any) -> None:
-        before = [t for t in tensors(inputs) if t is not result and t.is_floating_point()]
-        if any(t.isnan().any() for t in before):
-            return  # came in from outside: no operation of this pass made it
-        known = next((self.infinite[t] for t in before if t in self.infinite), None)
-        if result.isnan().any():
-            self.first = known or self._here(name)
-        elif known is None and not name.startswith(FILLED) and all(t.isfinite().all() for t in before):
-            self.infinite[result] = self._here(name)
-        elif known is not None:
-            self.infinite[result] = known
-
-    def cause(self, ends: list[Tensor]) -> _Cause | None:
-        """Of what is wrong with what came out in the end."""
-        if all(t.isfinite().all() for t in ends):
-            return None
-        if self.first is not None:
-            return self.first
-        return next((self.infinite[t] for t in ends if t in self.infinite), None)
-
-    def _here(self, name: str) -> _Cause:
-        if not self.backward:
-            stack = traceback.extract_stack(sys._getframe())
-            return _Cause(name, self.modules.now, _line_of([(f.filename, f.lineno, f.name) for f in stack]))
-        node: Any = torch._C._current_autograd_node()
-        if node is None:
-            return _Cause(name, "", "")
-        found = (FRAME.search(line) for line in node.metadata.get("traceback_", ()))
-        then: list[tuple[str, int | None, str]] = [(f["file"], int(f["line"]), f["name"]) for f in found if f]
-        return _Cause(node.name(), node.metadata.get(MODULE, ""), _line_of(then))
-
-
-def _line_of(stack: list[tuple[str, int | None, str]]) -> str:
-    """The innermost line that is the user's own, or a cell's, of what runs within the second pass."""
-    begin = max(
-        (n for n, (file, _, name) in enumerate(stack) if (file, name) == (__file__, "_again")), default=-1
-    )
-    for file, line, _ in reversed(stack[begin + 1 :]):
-        if file.startswith(CELLS) or not file.startswith(OUTSIDE):
-            return f"{file}:{line}"
-    return ""
+def _apart(tensor: Tensor) -> Tensor:
+    """The same numbers in memory of their own, without what led to them."""
+    return tensor.detach().clone().requires_grad_(tensor.requires_grad)

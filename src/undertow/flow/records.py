@@ -13,9 +13,10 @@ from dataclasses import dataclass, field
 class Point:
     """One call of one module: what came out of it, and the gradient that came back to that.
 
-    `norm` and `gradient_norm` are Euclidean, over all `size` numbers of the output; `gradient_norm` is None where no
-    gradient came. `dead` is the share of units (features or channels) that are zero for the whole batch, looked at
-    behind rectifiers; `saturated` the share of numbers within 0.03 of a flat end, behind sigmoid and tanh.
+    `norm` and `gradient_norm` are Euclidean, over all `size` numbers of the output, of which `sampled` were looked at,
+    evenly spaced, and scaled up; `gradient_norm` is None where no gradient came. `dead` is the share of units (features
+    or channels) that are zero for the whole batch, looked at behind rectifiers; `saturated` the share of numbers within
+    0.03 of a flat end, behind sigmoid and tanh.
     """
 
     module: str  # its name within the watched model; "" is the model itself
@@ -26,6 +27,7 @@ class Point:
     gradient_norm: float | None = None
     dead: float | None = None
     saturated: float | None = None
+    sampled: int = 0
 
 
 @dataclass(frozen=True)
@@ -62,7 +64,9 @@ class Time:
     state: dict[str, list[float]]  # by field: ‖state_t‖
     gates: dict[str, list[float]] = field(default_factory=dict)  # by gate: how open it is in the mean, 0 to 1
     gain: list[float] = field(default_factory=list)  # by lag k: ‖∂h_T/∂state_{T-k}‖_F/√H, of a few rows
-    source: str = "kernel"  # kernel, loop, replayed or calls: how it was seen
+    source: str = (
+        "walk"  # of our own engines; replayed: of torch.nn, walked again; calls: a loop over a module
+    )
 
 
 @dataclass(frozen=True)
@@ -123,7 +127,7 @@ class Horizon:
         """The horizon that the rate leads to, where the walk was too short to see it; ∞ where nothing fades."""
         if not self.beyond:
             return float(self.steps)
-        if self.rate >= 1:
+        if not self.rate < 1 or not 0 < self.gain[-1] < math.inf:
             return math.inf
         return self.steps + max(0.0, math.log(self.floor / self.gain[-1]) / math.log(self.rate))
 

@@ -20,11 +20,14 @@ from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.records import Time
 from undertow.flow.time import time_of
+from undertow.flow.undisturbed import devices_of, draw_from, draws_now
 from undertow.recurrent import torch_like
 from undertow.recurrent.packed import unpack
 from undertow.recurrent.stack import Call, Passage, run
 
-NEAR = 1e-3  # of the largest output: two float32 engines lie closer
+NEAR = {torch.float64: 1e-9, torch.float32: 1e-3}  # of the largest output: two engines lie closer
+ROUGH = 0.05  # of dtypes with fewer digits
+THEIRS = (nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward)
 
 
 @dataclass
@@ -35,8 +38,8 @@ class _Call:
     module: nn.RNNBase
     x: Any
     hx: Any
-    draws: Tensor  # state of torch's generator before it
-    output: Any
+    draws: Any  # where torch's generators stood before it
+    outputs: list[Tensor]  # without their graph
     gradients: dict[int, Tensor] = field(default_factory=dict)  # of y, h_n, c_n
 
 
@@ -47,14 +50,18 @@ class Replays:
     layers: dict[nn.Module, str]
     calls: list[_Call] = field(default_factory=list)
     handles: list[RemovableHandle] = field(default_factory=list)
-    draws: dict[nn.Module, Tensor] = field(default_factory=dict)  # the generator's state where a call began
-    first: Tensor = field(default_factory=torch.get_rng_state)
+    draws: dict[nn.Module, Any] = field(default_factory=dict)  # where the generators stood when a call began
+    first: Any = field(default_factory=lambda: draws_now([]))
 
     def listen(self) -> None:
         """Lay the hooks."""
         for layer in self.layers:
             self.handles.append(layer.register_forward_pre_hook(self._begins))
             self.handles.append(layer.register_forward_hook(self._ended, with_kwargs=True))
+
+    def forget(self) -> None:
+        """Let go of all that was seen."""
+        self.calls = []
 
     def leave(self) -> None:
         """Take them off."""
@@ -75,28 +82,27 @@ class Replays:
         return [passage for call in self.calls for passage in _again(call, _input(call)).passages]
 
     def _begins(self, module: nn.Module, _: Any) -> None:
-        self.draws[module] = torch.get_rng_state()
+        self.draws[module] = draws_now(devices_of(module))
 
     def _ended(self, module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
-        x, hx = (*arguments, *named.values(), None)[:2]
-        assert isinstance(module, nn.RNNBase)
+        x = arguments[0] if arguments else named["input"]
+        hx = arguments[1] if len(arguments) > 1 else named.get("hx")
+        if not isinstance(module, nn.RNNBase) or module not in self.layers:  # a replica
+            return
         # The module that is watched whole was already begun when hooks were laid.
         draws = self.draws.pop(module, self.first)
-        call = _Call(self.layers[module], module, x, hx, draws, output)
+        given = _outputs(output)
+        call = _Call(self.layers[module], module, x, hx, draws, [t.detach() for t in given])
         self.calls.append(call)
-        for number, tensor in enumerate(_outputs(output)):
+        for number, tensor in enumerate(given):
             if tensor.requires_grad:
                 tensor.register_hook(_keeper(call, number))  # type: ignore[no-untyped-call]
 
 
 def replayable(model: nn.Module) -> dict[nn.Module, str]:
     """torch's own recurrent layers, by name."""
-    ours = (torch_like.RNN, torch_like.LSTM, torch_like.GRU)
-    return {
-        m: name
-        for name, m in model.named_modules()
-        if isinstance(m, nn.RNN | nn.LSTM | nn.GRU) and not isinstance(m, ours)
-    }
+    kinds = (nn.RNN, nn.LSTM, nn.GRU)  # not what overrides them
+    return {m: n for n, m in model.named_modules() if isinstance(m, kinds) and type(m).forward in THEIRS}
 
 
 def _outputs(output: Any) -> list[Tensor]:
@@ -144,11 +150,12 @@ def _again(call: _Call, x: Tensor) -> _Again:
         watcher=lambda p: passages.append(replace(p, module=call.name)),
         drop=functional.dropout,  # torch's own draws
     )
-    with torch.enable_grad(), torch.random.fork_rng(devices=[]):
-        torch.set_rng_state(call.draws)
+    devices = devices_of(call.module)
+    with torch.enable_grad(), torch.random.fork_rng(devices=devices):
+        draw_from(call.draws)
         outcome = run(stack, weights, [None] * stack.layers, x, how)
         results = [outcome.y, *(torch.stack(f) for f in zip(*outcome.last, strict=True))]
-    y_then, *last_then = _outputs(call.output)
+    y_then, *last_then = call.outputs
     pairs = list(zip(results[1:], last_then, strict=True))
     if lengths is None:
         pairs.append((outcome.y, _time_first(call, y_then)))
@@ -158,7 +165,12 @@ def _again(call: _Call, x: Tensor) -> _Again:
 def _input(call: _Call) -> Tensor:
     """x [T, B, I], by itself."""
     x = unpack(call.x)[0] if isinstance(call.x, PackedSequence) else _time_first(call, call.x)
-    return x.detach().clone().requires_grad_()
+    return x.detach().to(_dtype(call), copy=True).requires_grad_()
+
+
+def _dtype(call: _Call) -> torch.dtype:
+    """Of the weights; under autocast inputs and outputs have another."""
+    return next(call.module.parameters()).dtype
 
 
 def _start(call: _Call) -> Any:
@@ -167,13 +179,14 @@ def _start(call: _Call) -> Any:
         return None
     given = call.hx if isinstance(call.hx, tuple) else (call.hx,)
     single = not isinstance(call.x, PackedSequence) and call.x.dim() == 2
-    return tuple(h.detach().unsqueeze(1) if single else h.detach() for h in given)
+    return tuple((h.unsqueeze(1) if single else h).detach().to(_dtype(call)) for h in given)
 
 
 def _gradients(call: _Call) -> list[Tensor | None]:
     """Of y [T, B, ·] and of each field of the last states [layers, B, ·]."""
     states = 2 if isinstance(call.module, nn.LSTM) else 1
-    found = [call.gradients.get(n) for n in range(1 + states)]
+    came = [call.gradients.get(n) for n in range(1 + states)]
+    found = [None if g is None else g.to(_dtype(call)) for g in came]
     if isinstance(call.x, PackedSequence):
         return [None if found[0] is None else unpack(call.x._replace(data=found[0]))[0], *found[1:]]
     if call.x.dim() == 2:
@@ -190,4 +203,5 @@ def _time_first(call: _Call, tensor: Tensor) -> Tensor:
 def _near(got: Tensor, wanted: Tensor) -> bool:
     if got.shape != wanted.shape:  # of one sequence without an axis for the batch
         wanted = wanted.unsqueeze(1)
-    return bool((got - wanted).abs().max() <= NEAR * wanted.abs().max().clamp(min=1e-6))
+    near = NEAR.get(wanted.dtype, ROUGH)
+    return bool((got - wanted).abs().max() <= near * wanted.abs().max().clamp(min=1e-6))

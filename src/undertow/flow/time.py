@@ -36,16 +36,31 @@ class Walks:
 
     layers: dict[nn.Module, str]
     seen: list[Passage] = field(default_factory=list)
+    others: dict[nn.Module, Any] = field(default_factory=dict)  # whom a layer told before
 
     def listen(self) -> None:
-        """Let every layer tell of its walks."""
+        """Let every layer tell of its walks, besides whom it tells already."""
         for layer, name in self.layers.items():
-            layer.watcher = lambda passage, name=name: self.seen.append(replace(passage, module=name))  # type: ignore[assignment]
+            self.others[layer] = layer.watcher
+            layer.watcher = self._told(name, layer.watcher)
+
+    def forget(self) -> None:
+        """Let go of all that was seen."""
+        self.seen = []
 
     def leave(self) -> None:
-        """Let them be."""
-        for layer in self.layers:
-            layer.watcher = None  # type: ignore[assignment]
+        """Let them tell whom they told before."""
+        for layer, other in self.others.items():
+            layer.watcher = other
+        self.others = {}
+
+    def _told(self, name: str, other: Any) -> Any:
+        def tell(passage: Passage) -> None:
+            self.seen.append(replace(passage, module=name))
+            if other is not None:
+                other(passage)
+
+        return tell
 
     def times(self, gains: bool) -> tuple[Time, ...]:
         """What was seen, with what its end feels of the past if asked; a walk that no gradient reached is left out."""
@@ -136,7 +151,10 @@ def openness(passage: Passage, within: Tensor) -> dict[str, list[float]]:
         with watching:
             cell.step(x.flatten(0, 1), cell.State(*(b.flatten(0, 1) for b in olds)), passage.weights)
     weight = within[:, rows].to(passage.x.dtype)
-    means = [_mean_open(gate, steps, weight) for gate in watching.found]
+    by_row = [
+        g for g in watching.found if g.dim() > 1 and g.shape[0] == weight.numel()
+    ]  # a time constant is none
+    means = [_mean_open(gate, steps, weight) for gate in by_row]
     return dict(zip(gate_names(cell, len(means)), means, strict=True))
 
 

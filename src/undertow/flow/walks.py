@@ -14,12 +14,13 @@ from undertow.flow.gains import Walk
 from undertow.flow.loops import Loop, Loops, loopable
 from undertow.flow.replay import Replays, replayable
 from undertow.flow.time import Walks, watchable
+from undertow.flow.undisturbed import undisturbed
 
 
 def walks_of(model: nn.Module, inputs: Sequence[Any]) -> list[Walk]:
     """Call the model once, as it stands, and give every recurrent walk on the way: ours, then torch.nn's, then loops.
 
-    Modes, buffers and torch's generator are as before afterwards, but for what the model's own forward does to itself.
+    Modes, buffers and random generators are as before afterwards.
 
     Raises:
         SettingError: no recurrent layer walked.
@@ -29,7 +30,7 @@ def walks_of(model: nn.Module, inputs: Sequence[Any]) -> list[Walk]:
         Replays(replayable(model)),
         Loops(loopable(model), noting=False),
     )
-    with torch.random.fork_rng(devices=[]), torch.enable_grad():
+    with undisturbed(model), torch.enable_grad():
         for listener in (own, theirs, loops):
             listener.listen()
         try:

@@ -13,12 +13,12 @@ number and changes none: a network ends with the same weights with it and withou
 
 from __future__ import annotations
 
-import math
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+import warnings
+import weakref
+from collections.abc import Callable
 from types import TracebackType
-from typing import Any, Protocol
+from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -30,42 +30,13 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from undertow.errors import SettingError
-from undertow.flow.depth import Depth, leaves
-from undertow.flow.loops import Loops, loopable
+from undertow.flow.measuring import Measuring, Parts
+from undertow.flow.nested import tensors
 from undertow.flow.origin import Origin
-from undertow.flow.records import Flow, NonFinite, Time
-from undertow.flow.replay import Replays, replayable
-from undertow.flow.time import Walks, watchable
-from undertow.flow.weights import Weights
-
-EVERY = 20
-FIRST = 3  # steps that are measured whatever the interval
-SMALL = 1 << 16  # numbers of a parameter whose gradient is looked at in every step
-
-
-class Schedule(Protocol):
-    """Which optimizer steps are measured?"""
-
-    def due(self, step: int) -> bool:
-        """This one?"""
-
-    def whole(self, step: int) -> bool:
-        """With what takes a second pass, too?"""
-
-
-@dataclass(frozen=True)
-class Every:
-    """Each so many steps, and the first three."""
-
-    steps: int
-
-    def due(self, step: int) -> bool:
-        """This one?"""
-        return step < FIRST or step % self.steps == 0
-
-    def whole(self, step: int) -> bool:
-        """Second passes are made at the default interval at most."""
-        return step % max(self.steps, EVERY) == 0
+from undertow.flow.parameters import ByHand, spoilt, trained
+from undertow.flow.records import Flow, NonFinite
+from undertow.flow.schedule import EVERY, Every, Schedule
+from undertow.flow.warning import FlowWarning
 
 
 class Watch:
@@ -78,23 +49,43 @@ class Watch:
         self.records: list[Flow] = []
         self.step = 0
         self._began = time.monotonic()
-        self._named = {name: p for name, p in model.named_parameters() if p.requires_grad}
-        self._own = {id(p) for p in self._named.values()}
-        self._open: _Measuring | None = None
+        self._open: Measuring | None = None
         self._handles: list[RemovableHandle] = []
+        self._of_parts: list[RemovableHandle] = []  # those of them that listen to the model's parts
         self._origin = Origin(model)
-        self._spoilt: NonFinite | None = None  # the first; afterwards nothing is looked for
-        self._by_hand = ByHand(self._named)
+        self._found: NonFinite | None = None  # the first; afterwards nothing is looked for
+        self._running: nn.Module | None = None  # the model, or the part of it, that is being called
         self._within = False  # an optimizer's step, which may call the model itself
+        self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # that hold a parameter of the model
+        self._stepped = False  # one of several has stepped; the step ends when the model is called again
+        self._held: set[int] = set()  # ids of the parameters that were stepped, in this step
+        self._refresh()
+        self._by_hand = ByHand(self._named)
+
+    def _refresh(self) -> None:
+        """What the model holds may change while it trains."""
+        self._parts, self._named = Parts.of(self.model), trained(self.model)
+        self._own = {id(p) for p in self._named.values()}
 
     def __enter__(self) -> Watch:
+        if self._handles:
+            raise SettingError("watch: this watch is on already. Make another with undertow.watch(model).")
         self._handles = [
-            self.model.register_forward_pre_hook(self._begins, with_kwargs=True),
-            self.model.register_forward_hook(self._ended),
             register_optimizer_step_pre_hook(self._optimizer_begins),
             register_optimizer_step_post_hook(self._optimizer_ended),
         ]
+        self._listen(self.model)
+        for part in self.model.children():  # some loops call a model's parts, one after another
+            self._of_parts += self._listen(part)
         return self
+
+    def _listen(self, module: nn.Module) -> list[RemovableHandle]:
+        made = [
+            module.register_forward_pre_hook(_Hook(self, "_begins"), with_kwargs=True),
+            module.register_forward_hook(_Hook(self, "_ended"), always_call=True),
+        ]
+        self._handles += made
+        return made
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -105,38 +96,73 @@ class Watch:
         """Take every hook off; a step that is half measured is kept as far as it was seen."""
         for handle in self._handles:
             handle.remove()
-        self._handles = []
+        self._handles, self._of_parts, self._running = [], [], None
         self._origin.forget()
         if self._open is not None:
             self._finish()
+        if self.step and not self.records:
+            warnings.warn(
+                "undertow.watch: nothing was measured. The model was never called in training mode with gradients on; "
+                "model.train() turns it on.",
+                FlowWarning,
+                stacklevel=3,
+            )
 
     def _trains(self) -> bool:
         return torch.is_grad_enabled() and self.model.training
 
-    def _begins(self, model: nn.Module, arguments: Any, named: Any) -> None:
-        if not self._trains():
+    def _begins(self, called: nn.Module, arguments: Any, named: Any) -> None:
+        if self._running is not None or self._origin.looking or not self._trains():
             return
-        if self._by_hand.stepped():
+        self._running = called
+        if called is self.model and self._of_parts:  # it is called whole
+            for handle in self._of_parts:
+                handle.remove()
+            self._of_parts = []
+        if self._stepped or self._by_hand.stepped():
             self._ended_step()
-        if self._spoilt is None:
-            self._origin.begins(arguments, named)
+        if self._found is None:
+            self._origin.begins(called, arguments, named)
         if self._open is None and self.schedule.due(self.step):
-            again = self.schedule.whole(self.step)
-            self._open = _Measuring(model, self._named, again, self._by_hand.possible)
-            if self._within:
-                self._open.weights.opened_within()
+            self._start(self.schedule.whole(self.step))
 
-    def _ended(self, model: nn.Module, arguments: Any, output: Any) -> None:
-        if self._trains():
-            self._origin.ended(output)
+    def _start(self, again: bool) -> None:
+        if again:
+            self._refresh()
+        self._open = Measuring(self._parts, self._named, again, self._by_hand.possible or self._within)
+        if self._within:
+            self._open.weights.opened_within()
+
+    def _ended(self, called: nn.Module, arguments: Any, output: Any) -> None:
+        if self._running is not called:
+            return
+        self._running = None
+        self._origin.ended(output)
+        if self._open is not None:
+            self._open.came_out(output)
+        if (
+            self._within and self._found is None
+        ):  # no optimizer will begin between this backward pass and its step
+            for tensor in tensors(output):
+                if tensor.requires_grad:
+                    tensor.register_hook(self._look_after_backward)  # type: ignore[no-untyped-call]
+
+    def _look_after_backward(self, _: Tensor | None) -> None:
+        torch.autograd.Variable._execution_engine.queue_callback(self._look_if_spoilt)
 
     def _optimizer_begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self._holds(optimizer):
             return
+        self._optimizers.add(optimizer)
         self._by_hand.possible, self._within = False, True
-        if self._open is not None:
+        if self._open is not None and not self._stepped:
             self._open.optimizer_begins()
-        if self._is_spoilt():
+        skipped = getattr(optimizer, "found_inf", None)  # a loss scaler's, which knows what it does
+        if skipped is None or not bool(skipped):
+            self._look_if_spoilt()
+
+    def _look_if_spoilt(self) -> None:
+        if self._found is None and self._origin.calls and spoilt(self._named):
             self.look_for_origin()
 
     def look_for_origin(self) -> NonFinite | None:
@@ -144,31 +170,29 @@ class Watch:
 
         Called by itself before an optimizer's step; a loop that leaves such a step out calls it in its place.
         """
-        if self._spoilt is not None or not self._origin.calls:
+        if self._found is not None or not self._origin.calls or self._origin.looking:
             return None
         if self._open is None:
-            self._open = _Measuring(self.model, self._named, again=False, by_hand=False)
-            self._open.optimizer_begins()
-        self._spoilt = self._open.spoilt = self._origin.look(self.step)
-        return self._spoilt
-
-    def _is_spoilt(self) -> bool:
-        if self._open is not None:
-            return not all(map(math.isfinite, self._open.weights.gradient_norms.values()))
-        return any(
-            p.grad is not None and p.grad.layout == torch.strided and not math.isfinite(float(p.grad.sum()))
-            for p in sentinels(self._named)
-        )
+            self._start(again=False)
+        assert self._open is not None
+        self._open.look()
+        self._found = self._open.spoilt = self._origin.look(self.step)
+        return self._found
 
     def _optimizer_ended(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self._holds(optimizer):
             return
         self._within = False
+        self._held |= {id(p) for group in optimizer.param_groups for p in group["params"]}
         if self._open is not None:
-            self._open.optimizer_ended()
-        self._ended_step()
+            self._open.optimizer_ended(self._held)
+        if len(self._optimizers) > 1:
+            self._stepped = True
+        else:
+            self._ended_step()
 
     def _ended_step(self) -> None:
+        self._stepped, self._held = False, set()
         if self._open is not None:
             self._finish()
         self._origin.forget()
@@ -186,90 +210,26 @@ class Watch:
             self.on_record(record)
 
 
-def sentinels(named: Mapping[str, Tensor]) -> list[Tensor]:
-    """The first and the last small parameter.
+class _Hook:
+    """A method of a watch as a module's hook; in a copy of the module, kept or pickled, it does nothing."""
 
-    What backward spoils has come to the first; what forward spoils is in the loss, and so in the gradient of the last.
-    """
-    small = [p for p in named.values() if p.numel() <= SMALL] or list(named.values())
-    return [small[0], small[-1]] if small else []
+    def __init__(self, watch: Watch, name: str) -> None:
+        self._watch, self._name = weakref.ref(watch), name
 
+    def __call__(self, *arguments: Any) -> None:
+        watch = self._watch()
+        if watch is not None:
+            getattr(watch, self._name)(*arguments)
 
-@dataclass
-class ByHand:
-    """Notices optimizer steps that are no torch optimizer's: weights changed since the last call of the model."""
-
-    named: Mapping[str, Tensor]
-    possible: bool = True  # until a torch optimizer was seen
-    noted: Tensor | None = None
-
-    def stepped(self) -> bool:
-        """Did a parameter change since this was asked last?"""
-        if not self.possible or not self.named:
-            return False
-        before, self.noted = self.noted, torch.cat([p.detach().reshape(-1)[:4] for p in self.named.values()])
-        return before is not None and not torch.equal(before, self.noted)
+    def __reduce__(self) -> Any:
+        return _Nothing, ()
 
 
-class _Measuring:
-    """One step, while it is measured."""
+class _Nothing:
+    """What a hook becomes in a copy."""
 
-    def __init__(self, model: nn.Module, named: Mapping[str, Tensor], again: bool, by_hand: bool) -> None:
-        self.depth, self.walks, self.weights = Depth(leaves(model)), Walks(watchable(model)), Weights(named)
-        self.replays, self.loops = Replays(replayable(model) if again else {}), Loops(loopable(model))
-        self.again, self.by_hand = again, by_hand
-        self.rows: tuple[Any, ...] = ()
-        self.times: tuple[Time, ...] | None = None
-        self.left: float | None = None
-        self.waiting = False  # for the end of a backward pass
-        self.spoilt: NonFinite | None = None
-        self.arrivals = [
-            p.register_post_accumulate_grad_hook(self._arrival(name))  # type: ignore[no-untyped-call]
-            for name, p in named.items()
-            if p.is_leaf
-        ]
-        self.listeners = (self.depth, self.walks, self.replays, self.loops)
-        for listener in self.listeners:
-            listener.listen()
-
-    def _arrival(self, name: str) -> Callable[[Tensor], None]:
-        def arrived(_: Tensor) -> None:
-            if self.by_hand and not self.waiting:  # perhaps no optimizer will say that backward is over
-                self.waiting = True
-                torch.autograd.Variable._execution_engine.queue_callback(self._backward_over)
-            self.weights.gradients_arrived([name])
-
-        return arrived
-
-    def _backward_over(self) -> None:
-        """Look now, while weights are those of the forward pass; another backward pass may follow."""
-        self.waiting = False
-        self.left = self.weights.optimizer_begins()
-        self.times = self._times()
-
-    def optimizer_begins(self) -> None:
-        self.left = self.weights.optimizer_begins()
-        self.times = self._times()
-        self._leave()
-
-    def _times(self) -> tuple[Time, ...]:
-        return self.walks.times(self.again) + self.replays.times() + self.loops.times()
-
-    def _leave(self) -> None:
-        for listener in self.listeners:
-            listener.leave()
-
-    def optimizer_ended(self) -> None:
-        self.rows = self.weights.optimizer_ended()
-
-    def finish(self, step: int, seconds: float) -> Flow:
-        self._leave()
-        if self.times is None:
-            self.times = self._times()
-        for handle in self.arrivals:
-            handle.remove()
-        rows = self.rows or self.weights.optimizer_ended()
-        return Flow(step, seconds, self.depth.points(), rows, self.times, self.left, self.spoilt)
+    def __call__(self, *arguments: Any) -> None:
+        """Do nothing."""
 
 
 def watch(model: nn.Module, every: int = EVERY, *, on_record: Callable[[Flow], None] | None = None) -> Watch:
@@ -285,4 +245,11 @@ def watch(model: nn.Module, every: int = EVERY, *, on_record: Callable[[Flow], N
     """
     if not isinstance(every, int) or isinstance(every, bool) or every < 1:
         raise SettingError(f"watch: every must be a whole number of steps above 0, got {every!r}.")
+    if type(model).__name__ == "OptimizedModule":
+        warnings.warn(
+            "undertow.watch: a model of torch.compile runs without most hooks. Watch the model that was compiled, "
+            "uncompiled.",
+            FlowWarning,
+            stacklevel=2,
+        )
     return Watch(model, Every(every), on_record)

@@ -99,6 +99,11 @@ class Recurrent(nn.Module):
                 bound = (6 / (wide + self.projection)) ** 0.5
                 self._set(f"projection_l{layer}", torch.empty(self.projection, wide).uniform_(-bound, bound))
 
+    @property
+    def engine(self) -> str:
+        """Which engine walks: auto, numba or eager."""
+        return self.stack.engine
+
     def set_engine(self, engine: str) -> None:
         """Change which engine walks: auto, numba or eager.
 

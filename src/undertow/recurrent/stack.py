@@ -106,18 +106,19 @@ def run(
 def _walk(stack: Stack, number: int, weights: Any, x: Tensor, call: Call) -> tuple[Any, Any]:
     cell, start = stack.cells[number], call.start[number]
     course = _course(stack, start, x, call, reverse=bool(number % stack.directions))
+    watched = call.watcher is not None and torch.is_grad_enabled()
+    if watched:
+        course = replace(course, gauges=blank(x, start))
     if call.passages is not None:
         taps = tuple(s.new_zeros(x.shape[0], *s.shape).requires_grad_() for s in start)
         course = replace(course, taps=taps)
         states, final = chain(cell, x, start, weights, course)
         call.passages.append(Passage(cell, weights, x, start, states, taps, course))
-        return states, final
-    if call.watcher is None or not torch.is_grad_enabled():
-        return walk(stack.engine, cell, x, start, weights, course)
-    course = replace(course, gauges=blank(x, start))
-    states, final = walk(stack.engine, cell, x, start, weights, course)
-    place = divmod(number, stack.directions)
-    call.watcher(Passage(cell, weights, x, start, states, (), course, *place))
+    else:
+        states, final = walk(stack.engine, cell, x, start, weights, course)
+    if watched and call.watcher is not None:
+        place = divmod(number, stack.directions)
+        call.watcher(Passage(cell, weights, x, start, states, (), course, *place))
     return states, final
 
 

@@ -14,13 +14,31 @@ from torch.nn.utils.rnn import PackedSequence
 
 from undertow import cells
 from undertow.cells.cell import Cell
-from undertow.errors import ShapeError
+from undertow.compiler.engine import ENGINES
+from undertow.errors import SettingError, ShapeError
 from undertow.recurrent.packed import pack_like, unpack
-from undertow.recurrent.stack import Call, Stack, run
+from undertow.recurrent.stack import Call, Stack, Watcher, run
 from undertow.shapes import check_sequence
 
 
-class RNN(nn.RNN):
+class _OnEngines:
+    """Which engine walks, and who is told of it."""
+
+    engine: str = "auto"
+    watcher: Watcher | None = None
+
+    def set_engine(self, engine: str) -> None:
+        """Change which engine walks: auto, numba or eager.
+
+        Raises:
+            SettingError: no such engine.
+        """
+        if engine not in ENGINES:
+            raise SettingError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
+        self.engine = engine
+
+
+class RNN(_OnEngines, nn.RNN):
     """torch.nn.RNN's arguments, results and state_dict; tanh or ReLU."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -29,7 +47,7 @@ class RNN(nn.RNN):
         return output, last[0]
 
 
-class GRU(nn.GRU):
+class GRU(_OnEngines, nn.GRU):
     """torch.nn.GRU's arguments, results and state_dict; reset after the product."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -38,7 +56,7 @@ class GRU(nn.GRU):
         return output, last[0]
 
 
-class LSTM(nn.LSTM):
+class LSTM(_OnEngines, nn.LSTM):
     """torch.nn.LSTM's arguments, results and state_dict, projections included."""
 
     def forward(self, input: Any, hx: Any = None) -> Any:
@@ -101,6 +119,7 @@ def _stack(module: nn.RNNBase) -> Stack:
         cells=tuple(_cell(module, size) for size in sizes for _ in range(directions)),
         directions=directions,
         dropout=module.dropout,
+        engine=getattr(module, "engine", "auto"),
     )
 
 

@@ -18,7 +18,7 @@ MOST = 60  # modules that are drawn
 def depth_profile(points: Sequence[Point], step: int) -> Figure:
     """Root mean square of outputs and of their gradients, module by module from the input down."""
     shown = [p for p in points if p.call == 0][:MOST]
-    height = 1.6 + ROW * len(shown)
+    height = 1.45 + ROW * len(shown)
     figure = style.new_figure(9.0, height)
     note = f"root mean square of what each module gives, and of the gradient that comes back; step {words.count(step)}"
     style.heading(figure, "Gradient in depth", note)

@@ -10,6 +10,7 @@ from matplotlib.colors import LogNorm
 from matplotlib.figure import Figure
 from matplotlib.ticker import LogLocator, MaxNLocator, NullFormatter
 
+from undertow.flow.fit import fitted
 from undertow.flow.records import Horizon, Jacobians, Time
 from undertow.report import style, words
 
@@ -28,15 +29,16 @@ def gradient_map(walks: Sequence[Time], step: int) -> Figure:
     """‖∂L/∂state_t‖ of every layer and step of the sequence, at one step of training."""
     rows = [(f"{place(w)}  {name}", values) for w in walks for name, values in w.gradient.items()]
     longest = max(len(values) for _, values in rows)
-    height = 1.55 + ROW * len(rows)
+    height = 1.35 + ROW * len(rows)
     figure = style.new_figure(9.0, height)
     note = f"‖∂L/∂state‖ at every step of the sequence, training step {words.count(step)}"
     style.heading(figure, "Gradient in time", note)
     left = 0.2 / 9 + max(style.text_width(name, style.SMALL) for name, _ in rows) / 9 + 0.01
     axes = figure.add_axes((left, 0.62 / height, 0.9 - left, ROW * len(rows) / height))
     seen = [v for _, values in rows for v in values if 0 < v < math.inf]
-    span = (min(seen), max(seen)) if seen else (1.0, 10.0)
-    norm = LogNorm(max(span[0], span[1] * 1e-12), span[1] if span[1] > span[0] else span[0] * 10)
+    low, high = (min(seen), max(seen)) if seen else (1.0, 10.0)
+    low, high = max(low, high * 1e-12), high if high > low else low * 10
+    norm = LogNorm(low, high)
     cells = [_shown(values) + [math.nan] * (longest - len(values)) for _, values in rows]
     image = axes.imshow(cells, aspect="auto", cmap=MAP, norm=norm, interpolation="nearest")
     axes.set_facecolor(style.FAINT)
@@ -45,9 +47,11 @@ def gradient_map(walks: Sequence[Time], step: int) -> Figure:
     axes.set_xlabel("step of the sequence", color=style.MUTED, size=style.SMALL, labelpad=2)
     axes.xaxis.set_major_locator(MaxNLocator(8, integer=True))
     bar = figure.colorbar(image, cax=figure.add_axes((0.92, 0.62 / height, 0.014, ROW * len(rows) / height)))
-    bar.ax.yaxis.set_major_locator(LogLocator(numticks=4))
+    bar.ax.yaxis.set_major_locator(LogLocator(numticks=4) if high > 100 * low else LogLocator(subs=(1, 2, 5)))
+    bar.ax.yaxis.set_major_formatter(lambda value, _: f"{value:.0e}".replace("e-0", "e-").replace("e+0", "e"))
     bar.ax.yaxis.set_minor_formatter(NullFormatter())
     bar.ax.tick_params(colors=style.MUTED, labelsize=style.SMALL, length=2)
+    bar.ax.tick_params(which="minor", length=0)
     bar.outline.set_visible(False)
     return figure
 
@@ -100,16 +104,11 @@ def _told(one: Horizon) -> str:
 
 
 def _fitted(axes: Any, one: Horizon, color: str) -> None:
-    """The rate as a straight line through the middle of what it was fitted to."""
-    if not 0 < one.rate < math.inf:
-        return
-    points = [(k, math.log(g)) for k, g in enumerate(one.gain) if 0 < g < math.inf]
-    first = max(points, key=lambda p: p[1])[0]
-    points = [p for p in points if p[0] >= first] if len(points) > 1 else points
-    middle = (sum(k for k, _ in points) / len(points), sum(g for _, g in points) / len(points))
-    ends = (points[0][0], points[-1][0])
-    line = [math.exp(middle[1] + (k - middle[0]) * math.log(one.rate)) for k in ends]
-    axes.plot(ends, line, color=color, linewidth=1.0, dashes=(2, 2), zorder=2)
+    """The rate as a straight line over what it was fitted to."""
+    line = fitted(one.gain)
+    if line is not None:
+        ends = (line.first, line.last)
+        axes.plot(ends, [line.at(k) for k in ends], color=color, linewidth=1.0, dashes=(2, 2), zorder=2)
 
 
 def _right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
@@ -129,12 +128,12 @@ def _right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
 def gates(walks: Sequence[Time], step: int) -> Figure:
     """How open each gate is at every step of the sequence, a panel a layer."""
     gated = [w for w in walks if w.gates]
-    panel, height = 1.35, 0.75 + 1.75 * len(gated)
+    panel, row, height = 1.35, 1.85, 0.75 + 1.85 * len(gated)
     figure = style.new_figure(9.0, height)
     note = f"mean over units and a few rows; 0 shut, 1 open; training step {words.count(step)}"
     style.heading(figure, "Gates in time", note)
     for number, walk in enumerate(gated):
-        bottom = (height - 0.75 - 1.75 * number - panel - 0.18) / height
+        bottom = (height - 0.75 - row * number - panel - 0.18) / height
         axes = style.bare(figure.add_axes((0.065, bottom, 0.72, panel / height)))
         axes.set_ylim(0, 1)
         axes.set_xlim(0, max(walk.steps - 1, 1))

@@ -55,6 +55,7 @@ def bare(axes: Any, *, grid: bool = True) -> Any:
         spine.set_linewidth(0.8)
     axes.tick_params(colors=MUTED, labelsize=SMALL, length=0, pad=5)
     axes.tick_params(axis="x", length=3, width=0.8)
+    axes.tick_params(which="minor", length=0)
     axes.set_axisbelow(True)
     if grid:
         axes.grid(axis="y", color=FAINT, linewidth=0.8)

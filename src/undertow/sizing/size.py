@@ -14,6 +14,7 @@ from torch._subclasses.fake_tensor import (
     UnsupportedOperatorException,
 )
 from torch.func import functional_call
+from torch.nn.utils.rnn import PackedSequence
 from torch.utils._pytree import tree_leaves, tree_map
 
 from undertow.errors import SettingError, ShapeError
@@ -89,11 +90,15 @@ def _input(network: nn.Module, given: Input) -> Any:
         return torch.empty(tuple(given), dtype=_input_dtype(network))
 
     def without_memory(part: Any) -> Any:
-        if not isinstance(part, Tensor):
+        if not isinstance(part, Tensor) or (
+            part.dim() < 2 and part.dtype == torch.int64
+        ):  # lengths are looked at
             return part
         like = torch.empty_strided(part.shape, part.stride(), dtype=part.dtype, device="cpu")
         return like.requires_grad_(part.requires_grad)
 
+    if isinstance(given, PackedSequence):
+        return given._replace(data=without_memory(given.data))
     return tree_map(without_memory, given)
 
 

@@ -16,6 +16,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch._subclasses.fake_tensor import FakeTensor, unset_fake_temporarily
 from torch.autograd import _get_sequence_nr  # type: ignore[attr-defined]
 from torch.autograd.graph import saved_tensors_hooks
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
@@ -81,6 +82,10 @@ class Tally(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def __torch_dispatch__(self, op: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
         named = kwargs or {}
+        given = [t for t in tree_leaves((args, named)) if isinstance(t, Tensor)]
+        if given and not any(isinstance(t, FakeTensor) for t in given):  # lengths, which are looked at
+            with unset_fake_temporarily():
+                return op(*args, **named)
         result = op(*args, **named)
         if op is aten.mkldnn_rnn_layer.default:
             result = _with_workspace(args, result)

@@ -67,7 +67,7 @@ def draw(run: Trained, looked: Looked) -> list[Path]:
     """The pictures, in the run's folder `figures`; gives their paths."""
     figures = {"horizon": gains(looked.horizons)}
     for one, spectrum in zip(looked.jacobians, looked.spectra, strict=True):
-        place = f"layer_{one.layer + 1}{'_backward' if one.direction else ''}"
+        place = f"{one.module.replace('.', '_')}_{one.layer + 1}{'_backward' if one.direction else ''}"
         figures[f"jacobian_{place}"] = jacobian_steps(one, spectrum)
         figures[f"bounds_{place}"] = bounds(one)
     folder = run.path / "figures"

@@ -1,0 +1,34 @@
+"""Which steps of training are measured?"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Protocol
+
+EVERY = 20
+FIRST = 3  # steps that are measured whatever the interval
+
+
+class Schedule(Protocol):
+    """Asked at the first call of the model in a step."""
+
+    def due(self, step: int) -> bool:
+        """Is this one measured?"""
+
+    def whole(self, step: int) -> bool:
+        """If so, with what takes a second pass, too?"""
+
+
+@dataclass(frozen=True)
+class Every:
+    """Each so many steps, and the first three."""
+
+    steps: int
+
+    def due(self, step: int) -> bool:
+        """Is this one measured?"""
+        return step < FIRST or step % self.steps == 0
+
+    def whole(self, step: int) -> bool:
+        """Second passes are made at the default interval at most: at the first step, and each time 20 more are over."""
+        return step == 0 or (step >= FIRST and step // EVERY > (step - self.steps) // EVERY)

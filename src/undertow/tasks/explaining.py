@@ -1,0 +1,79 @@
+"""Why this character? What each character of a text adds to a network's choice of the next one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from undertow.data.vocabulary import Vocabulary
+from undertow.errors import DataError
+from undertow.flow.attribution import Attribution, Method, attribute
+from undertow.wiring.next_token import NextToken
+
+BEGIN, END = "(begin)", "(end)"
+LASTS = (1, 2, 5, 10)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """A choice and what it rests on: ln p of the next character, taken apart over the characters before it."""
+
+    method: Method
+    next: str
+    log_p: float
+    without: float  # ln p with every character absent
+    characters: tuple[str, ...]
+    contributions: tuple[float, ...]  # nats
+    share_of_last: dict[int, float]  # of all that is contributed either way, by so many last characters
+
+
+def explain(
+    model: NextToken, vocabulary: Vocabulary, text: str, next: str | None, method: Method
+) -> Explanation:
+    """Take ln p of the next character apart.
+
+    Args:
+        model: trained.
+        vocabulary: its characters.
+        text: what is read.
+        next: the character to be explained, "" for the end; None: the likeliest.
+        method: gradient, integrated or occlusion.
+
+    Raises:
+        DataError: a character that the network never saw, or no text where one is needed.
+    """
+    begin = [0] if vocabulary.end else []
+    ids = [*begin, *vocabulary.encode(text).tolist()]
+    if not ids:
+        raise DataError("Give a text of at least one character.")
+    tokens = torch.tensor(ids)[:, None]
+    chosen = _chosen(model, vocabulary, tokens, next)
+
+    def score(output: Any) -> Tensor:
+        scores: Tensor = output[0]
+        return torch.log_softmax(scores[-1, 0].double(), -1)[chosen]
+
+    found = attribute(model, tokens, score=score, method=method)
+    characters = (*([BEGIN] if begin else []), *text)
+    name = vocabulary.decode([chosen]) or END
+    return Explanation(
+        method, name, found.score, found.without, characters, found.steps, _shares(found, len(characters))
+    )
+
+
+def _shares(found: Attribution, steps: int) -> dict[int, float]:
+    return {n: found.share(n) for n in LASTS if n < steps}
+
+
+def _chosen(model: NextToken, vocabulary: Vocabulary, tokens: Tensor, next: str | None) -> int:
+    if next is None:
+        with torch.no_grad():
+            return int(model(tokens)[0][-1, 0].argmax())
+    if next == "" and vocabulary.end:
+        return 0
+    if len(next) != 1:
+        raise DataError(f"--next takes one character, got {next!r}.")
+    return int(vocabulary.encode(next)[0])
