@@ -15,7 +15,7 @@ import undertow as ut
 from undertow import cells, flow
 from undertow.errors import SettingError
 from undertow.flow.depth import dead_share, leaves
-from undertow.flow.sampled import evenly
+from undertow.flow.sampled import few
 from undertow.flow.schedule import Every
 from undertow.flow.warning import FlowWarning
 from undertow.recurrent.recurrent import listening
@@ -221,11 +221,16 @@ def test_second_passes_are_made_each_twenty_steps_at_most():
 
 
 def test_no_column_is_favoured():
-    for rows, columns in ((4096, 39), (2048, 65), (100, 1000), (512, 512)):
-        places = torch.arange(columns).repeat(rows)
-        seen = evenly(places, 4096)
-        assert seen.numel() <= 4096
-        assert len(seen.unique()) == min(columns, seen.numel()) or len(seen.unique()) > 0.9 * columns
+    for rows, columns in ((4096, 39), (2048, 65), (100, 1000), (512, 512), (64, 4096)):
+        share = torch.arange(columns).repeat(rows).float() / columns
+        for laid in (share, share.view(rows, columns).T):
+            seen = few(laid, 4096)
+            assert seen.numel() == 4096
+            assert float(seen.mean()) == pytest.approx(0.5, abs=0.08)
+            assert float(torch.linalg.vector_norm(seen)) * (laid.numel() / 4096) ** 0.5 == pytest.approx(
+                float(torch.linalg.vector_norm(laid)), rel=0.08
+            )
+    assert few(torch.arange(10.0), 4096).tolist() == list(range(10))
 
 
 def test_dead_channels_of_large_and_of_flat_images():

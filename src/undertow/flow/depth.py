@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.records import Point
-from undertow.flow.sampled import evenly
+from undertow.flow.sampled import few
 
 FLAT = 0.03  # as near to a flat end counts as saturated
 MOST = 1 << 14  # numbers of an output that are looked at
-PLACES = 1 << 16  # numbers of images that are looked at for dead units, or somewhat more
+PLACES = 1 << 17  # numbers of images that are looked at for dead units, or somewhat more
 FEW = 8  # rows of a batch, and places of an image, are looked at where there are as many
 CHANNELS_FIRST = frozenset(
     [f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)]
@@ -107,7 +107,7 @@ class Depth:
         by_channel = bool(self.seen) and self.seen[-1].kind in CHANNELS_FIRST
         with torch.no_grad():
             plain = tensor.detach()
-            some = evenly(plain, MOST)
+            some = few(plain, MOST)
             one = _Seen(
                 name,
                 type(module).__name__,
@@ -127,7 +127,7 @@ class Depth:
 def _noter(one: _Seen) -> Callable[[Tensor | None], None]:
     def note(gradient: Tensor | None) -> None:
         if gradient is not None:
-            one.gradient = torch.linalg.vector_norm(evenly(gradient.detach(), MOST))
+            one.gradient = torch.linalg.vector_norm(few(gradient.detach(), MOST))
 
     return note
 

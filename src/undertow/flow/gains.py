@@ -81,15 +81,19 @@ def _from_ends(back: Tensor, lengths: Tensor, reverse: bool) -> Tensor:
 
 
 def few_rows(one: Passage, rows: int) -> Passage:
-    """The same walk of the first rows alone."""
+    """The same walk of the first rows alone, in memory of its own, without its graph; weights stay the layer's."""
     course = one.course
+
+    def first(tensor: Tensor, axis: int) -> Tensor:
+        return tensor.detach().narrow(axis, 0, min(rows, tensor.shape[axis])).clone()
+
     few = Course(
-        None if course.lengths is None else course.lengths[:rows],
+        None if course.lengths is None else first(course.lengths, 0),
         course.reverse,
-        None if course.input_mask is None else course.input_mask[:rows],
-        None if course.state_mask is None else course.state_mask[:rows],
-        None if course.zoneout is None else tuple(z[:, :rows] for z in course.zoneout),
+        None if course.input_mask is None else first(course.input_mask, 0),
+        None if course.state_mask is None else first(course.state_mask, 0),
+        None if course.zoneout is None else tuple(first(z, 1) for z in course.zoneout),
     )
-    start = one.cell.State(*(s[:rows] for s in one.start))
-    states = one.cell.State(*(s[:, :rows] for s in one.states))
-    return replace(one, x=one.x[:, :rows], start=start, states=states, course=few)
+    state = one.cell.State
+    start, states = state(*(first(s, 0) for s in one.start)), state(*(first(s, 1) for s in one.states))
+    return replace(one, x=first(one.x, 1), start=start, states=states, taps=(), course=few)

@@ -6,6 +6,7 @@ that call's output, by autograd's own graph. The outermost such module counts; w
 
 from __future__ import annotations
 
+import weakref
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -86,6 +87,7 @@ class Loops:
 
     names: dict[nn.Module, str]
     chains: dict[nn.Module, list[Loop]] = field(default_factory=dict)
+    last: dict[nn.Module, _Last] = field(default_factory=dict)
     handles: list[RemovableHandle] = field(default_factory=list)
     noting: bool = True  # norms of gradients, as they come back
 
@@ -95,7 +97,7 @@ class Loops:
 
     def forget(self) -> None:
         """Let go of all that was seen."""
-        self.chains = {}
+        self.chains, self.last = {}, {}
 
     def leave(self) -> None:
         """Take them off."""
@@ -108,14 +110,12 @@ class Loops:
         long = [loop for chain in self.chains.values() for loop in chain if len(loop.states) >= LEAST]
         outer = {loop.module for loop in long}
         long = [loop for loop in long if not any(_within(loop.module, other) for other in outer)]
-        handed = {len(loop.states) for loop in long if loop.fed}
+        handed = {len(loop.states) - seen for loop in long if loop.fed for seen in (0, 1)}
         return [loop for loop in long if loop.fed or len(loop.states) not in handed]
 
     def backward_over(self) -> None:
-        """Let go of what is no loop."""
-        for chain in self.chains.values():
-            if chain and len(chain[-1].states) < LEAST:
-                chain.pop()
+        """The graph is gone: no later call depends on what was before it."""
+        self.last.clear()
 
     def times(self) -> tuple[Time, ...]:
         """Loops whose gradient came back."""
@@ -138,21 +138,37 @@ class Loops:
     def _note_call(self, module: nn.Module, read_here: Any, given: tuple[Tensor, ...]) -> None:
         if not given:
             return
-        chain = self.chains.setdefault(module, [])
-        last = chain[-1].states[-1] if chain else ()
-        read = {id(t) for t in tensors(read_here)}
-        fed = {n for n, t in enumerate(last) if id(t) in read}
-        if not last or len(last) != len(given) or not (fed or depends(given, last)):
-            if chain and len(chain[-1].states) < LEAST:
-                chain.pop()  # no loop: let go of what it gave
-            chain.append(Loop(self.names[module], module, [given]))
+        chain, last = self.chains.setdefault(module, []), self.last.get(module)
+        self.last[module] = _Last([weakref.ref(t) for t in given], [t.grad_fn for t in given])
+        if last is None or len(last.nodes) != len(given):
             return
+        read = {id(t) for t in tensors(read_here)}
+        before = [ref() for ref in last.tensors]
+        fed = {n for n, t in enumerate(before) if t is not None and id(t) in read}
+        if not fed and not depends(given, last.nodes):
+            return
+        if not chain or not last.linked:
+            first = tuple(t for t in before if t is not None)
+            if len(first) < len(given):  # nobody holds it any more: the loop is seen from here on
+                first = ()
+            chain.append(Loop(self.names[module], module, [first] if first else []))
+            if first and self.noting:
+                _note(chain[-1], 0)
+        self.last[module].linked = True
         loop = chain[-1]
         loop.fed |= fed
         loop.states.append(given)
         if self.noting:
-            for call in range(0 if len(loop.states) == 2 else len(loop.states) - 1, len(loop.states)):
-                _note(loop, call)
+            _note(loop, len(loop.states) - 1)
+
+
+@dataclass
+class _Last:
+    """A module's last call: what it gave, not held, and where that is in autograd's graph."""
+
+    tensors: list[weakref.ref[Tensor]]
+    nodes: list[Any]
+    linked: bool = False  # to the call before it
 
 
 def loopable(model: nn.Module) -> dict[nn.Module, str]:
@@ -181,10 +197,10 @@ def _note(loop: Loop, call: int) -> None:
         tensor.register_hook(keep)  # type: ignore[no-untyped-call]
 
 
-def depends(later: tuple[Tensor, ...], earlier: tuple[Tensor, ...]) -> bool:
-    """Does autograd's graph lead from what came later to what came earlier?"""
-    goals = {t.grad_fn for t in earlier}
-    oldest = min(t.grad_fn._sequence_nr() for t in earlier if t.grad_fn is not None)
+def depends(later: tuple[Tensor, ...], earlier: list[Any]) -> bool:
+    """Does autograd's graph lead from what came later to these nodes, of what came earlier?"""
+    goals = set(earlier)
+    oldest = min(node._sequence_nr() for node in earlier)
     waiting: list[Any] = [t.grad_fn for t in later]
     seen = set(waiting)
     while waiting and len(seen) < FAR:

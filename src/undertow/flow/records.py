@@ -34,7 +34,7 @@ class Point:
 class Weight:
     """One parameter at one optimizer step: Euclidean norms of itself, its gradient, and what the step changed.
 
-    A large parameter's update is seen at evenly spaced numbers and scaled up; `sampled` says how many were looked at.
+    A large parameter is seen at evenly spaced numbers, and lengths are scaled up; `sampled` says how many they are.
     """
 
     name: str

@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.records import Time
-from undertow.flow.time import time_of
+from undertow.flow.time import seen_of, time_of
 from undertow.flow.undisturbed import devices_of, draw_from, draws_now
 from undertow.recurrent import torch_like
 from undertow.recurrent.packed import unpack
@@ -124,9 +124,11 @@ def _walked_again(call: _Call) -> list[Time]:
     again = _again(call, x)
     if not again.same:
         return []
+    seen = [seen_of(p) for p in again.passages]
     pairs = [(r, g) for r, g in zip(again.results, gradients, strict=True) if g is not None]
+    del again
     torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[x])
-    return [replace(time_of(p, gains=True), source="replayed") for p in again.passages]
+    return [replace(time_of(one, gains=True), source="replayed") for one in seen]
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ on a few rows, all steps at once, for the states between which it steps are know
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -30,12 +30,36 @@ OPENERS = frozenset(
 )
 
 
+@dataclass(frozen=True)
+class Seen:
+    """What is kept of a walk until its gradient has come: little, for it would else outlive its part of backward."""
+
+    some: Passage  # a few rows, without their graph
+    shape: tuple[int, int]  # steps and rows of all
+    within: Tensor  # [T, B]: does the step lie within the row?
+    gauges: tuple[Tensor, ...]  # [T, B] a field, filled by backward
+    norms: tuple[Tensor, ...]  # [T] a field: length of the states of each step
+
+
+def seen_of(passage: Passage) -> Seen:
+    """Of a walk that has gauges."""
+    steps, batch = passage.x.shape[:2]
+    lengths = passage.course.lengths
+    within = passage.x.new_ones(steps, batch).bool() if lengths is None else alive(steps, lengths)
+    assert passage.course.gauges is not None, "a watched walk has gauges"
+    with torch.no_grad():
+        squares_of = (s.detach().flatten(2).square().sum(2) for s in passage.states)
+        norms = tuple(_by_step(s, within) for s in squares_of)
+        return Seen(few_rows(passage, ROWS), (steps, batch), within, passage.course.gauges, norms)
+
+
 @dataclass
 class Walks:
     """Watches every recurrent layer of one model through one step."""
 
     layers: dict[nn.Module, str]
-    seen: list[Passage] = field(default_factory=list)
+    keep: Callable[[Passage], Any] = seen_of  # what is kept of a walk
+    seen: list[Any] = field(default_factory=list)
     others: dict[nn.Module, Any] = field(default_factory=dict)  # whom a layer told before
 
     def listen(self) -> None:
@@ -56,7 +80,7 @@ class Walks:
 
     def _told(self, name: str, other: Any) -> Any:
         def tell(passage: Passage) -> None:
-            self.seen.append(replace(passage, module=name))
+            self.seen.append(self.keep(replace(passage, module=name)))
             if other is not None:
                 other(passage)
 
@@ -64,8 +88,7 @@ class Walks:
 
     def times(self, gains: bool) -> tuple[Time, ...]:
         """What was seen, with what its end feels of the past if asked; a walk that no gradient reached is left out."""
-        seen = [passage for passage in self.seen if any(map(filled, gauges_of(passage)))]
-        return tuple(time_of(passage, gains) for passage in seen)
+        return tuple(time_of(one, gains) for one in self.seen if any(map(filled, one.gauges)))
 
 
 def watchable(model: nn.Module) -> dict[nn.Module, str]:
@@ -74,43 +97,32 @@ def watchable(model: nn.Module) -> dict[nn.Module, str]:
     return {m: name for name, m in model.named_modules() if isinstance(m, kinds)}
 
 
-def gauges_of(passage: Passage) -> tuple[Tensor, ...]:
-    """‖∂L/∂state‖² [T, B], a field each."""
-    assert passage.course.gauges is not None, "a watched walk has gauges"
-    return passage.course.gauges
-
-
-def time_of(passage: Passage, gains: bool) -> Time:
+def time_of(one: Seen, gains: bool) -> Time:
     """One walk in numbers."""
-    cell = passage.cell
-    fields = cell.State._fields
-    steps, batch = passage.x.shape[:2]
-    lengths = passage.course.lengths
-    within = passage.x.new_ones(steps, batch).bool() if lengths is None else alive(steps, lengths)
-    gradients = (_by_step(squares(g), within) for g in gauges_of(passage))
-    states = (_by_step(s.detach().flatten(2).double().square().sum(2), within) for s in passage.states)
+    some, fields = one.some, one.some.cell.State._fields
+    gradients = (_numbers(_by_step(squares(g), one.within)) for g in one.gauges)
     return Time(
-        module=passage.module,
-        layer=passage.layer,
-        direction=passage.direction,
-        cell=snake(type(cell).__name__),
-        steps=steps,
-        batch=batch,
+        module=some.module,
+        layer=some.layer,
+        direction=some.direction,
+        cell=snake(type(some.cell).__name__),
+        steps=one.shape[0],
+        batch=one.shape[1],
         gradient=dict(zip(fields, gradients, strict=True)),
-        state=dict(zip(fields, states, strict=True)),
-        gates=openness(passage, within),
-        gain=_gains(passage) if gains else [],
+        state=dict(zip(fields, map(_numbers, one.norms), strict=True)),
+        gates=openness(some, one.within[:, :ROWS]),
+        gain=_gains(some) if gains else [],
     )
 
 
-def _gains(passage: Passage) -> list[float]:
+def _gains(some: Passage) -> list[float]:
     generator = torch.Generator().manual_seed(0)
-    return _numbers(squared_gains(few_rows(passage, ROWS), generator).sqrt())
+    return _numbers(squared_gains(some, generator).sqrt())
 
 
-def _by_step(squared: Tensor, within: Tensor) -> list[float]:
-    """The norm of each step, from squares [T, B]; what lies past a row's end counts nothing."""
-    return _numbers(torch.where(within, squared.double(), 0.0).sum(1).sqrt())
+def _by_step(squared: Tensor, within: Tensor) -> Tensor:
+    """The norm of each step [T], from squares [T, B]; what lies past a row's end counts nothing."""
+    return torch.where(within, squared.double(), 0.0).sum(1).sqrt()
 
 
 def _numbers(tensor: Tensor) -> list[float]:
@@ -134,23 +146,19 @@ class _Openers(TorchFunctionMode):
         return result
 
 
-def openness(passage: Passage, within: Tensor) -> dict[str, list[float]]:
+def openness(some: Passage, within: Tensor) -> dict[str, list[float]]:
     """How open is each gate of the step in the mean, step by step? A gate is what a sigmoid gives."""
-    cell, course = passage.cell, passage.course
-    rows = slice(0, ROWS)
-    steps = passage.x.shape[0]
+    cell, course, steps = some.cell, some.course, some.x.shape[0]
     with torch.no_grad():
-        olds = [
-            before(start[rows], states[:, rows], course.reverse)
-            for start, states in zip(passage.start, passage.states, strict=True)
-        ]
+        pairs = zip(some.start, some.states, strict=True)
+        olds = [before(start, states, course.reverse) for start, states in pairs]
         if course.state_mask is not None:
-            olds[0] = olds[0] * course.state_mask[rows]
-        x = passage.x[:, rows] if course.input_mask is None else passage.x[:, rows] * course.input_mask[rows]
+            olds[0] = olds[0] * course.state_mask
+        x = some.x if course.input_mask is None else some.x * course.input_mask
         watching = _Openers()
         with watching:
-            cell.step(x.flatten(0, 1), cell.State(*(b.flatten(0, 1) for b in olds)), passage.weights)
-    weight = within[:, rows].to(passage.x.dtype)
+            cell.step(x.flatten(0, 1), cell.State(*(b.flatten(0, 1) for b in olds)), some.weights)
+    weight = within.to(some.x.dtype)
     by_row = [
         g for g in watching.found if g.dim() > 1 and g.shape[0] == weight.numel()
     ]  # a time constant is none

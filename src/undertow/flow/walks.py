@@ -26,7 +26,7 @@ def walks_of(model: nn.Module, inputs: Sequence[Any]) -> list[Walk]:
         SettingError: no recurrent layer walked.
     """
     own, theirs, loops = (
-        Walks(watchable(model)),
+        Walks(watchable(model), keep=lambda passage: passage),
         Replays(replayable(model)),
         Loops(loopable(model), noting=False),
     )
