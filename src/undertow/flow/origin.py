@@ -48,6 +48,11 @@ class Origin:
     current: _Call | None = None
     whole: bool = True  # nothing of this step was let go
     looking: bool = False
+    devices: list[int] = field(default_factory=list)  # of CUDA that hold the model
+
+    def refresh(self) -> None:
+        """Where does the model lie?"""
+        self.devices = devices_of(self.model) if torch.cuda.is_available() else []
 
     def begins(self, module: nn.Module, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         """A call begins."""
@@ -56,7 +61,7 @@ class Origin:
             self.whole = False
             return
         inner = module.module if isinstance(module, DataParallel | DistributedDataParallel) else module
-        self.current = _Call(inner, arguments, named, draws_now(self._devices))
+        self.current = _Call(inner, arguments, named, draws_now(self.devices))
         self.calls.append(self.current)
 
     def ended(self, output: Any) -> None:
@@ -87,10 +92,6 @@ class Origin:
         """The step is over."""
         self.calls.clear()
         self.whole = True
-
-    @property
-    def _devices(self) -> list[int]:
-        return devices_of(self.model) if torch.cuda.is_available() else []
 
     def look(self, step: int) -> NonFinite:
         """Which operation was it? A search that fails says so; it never stops a training."""

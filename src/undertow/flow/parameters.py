@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -33,8 +34,10 @@ def spoilt(named: Mapping[str, Tensor]) -> bool:
     small = [g for g in gradients if g.numel() <= SMALL] or gradients[:1]
     if not small:
         return False
-    sizes = [n.float().cpu() for n in torch._foreach_norm(small)]
-    if bool(torch.stack(sizes).isfinite().all()):
+    sizes = torch._foreach_norm(small)
+    if len({(n.dtype, n.device) for n in sizes}) > 1:
+        sizes = tuple(n.double().cpu() for n in sizes)
+    if math.isfinite(float(torch.stack(sizes).sum())):
         return False
     return not all(finite(g) for g in small)  # a length may overflow where no number does
 

@@ -10,14 +10,14 @@ from torch import Tensor
 LINE = 16  # numbers that are taken together: a cache line, which is read as a whole anyway
 
 
-def few(tensor: Tensor, most: int) -> Tensor:
+def few(tensor: Tensor, most: int, copy: bool = False) -> Tensor:
     """The numbers of a tensor, or of a large one so many, in groups drawn once and for all for its size.
 
-    A copy of a large one, a view of a small one; in the order they lie in memory.
+    A copy of a large one, a view of a small one, or a `copy` of that, too; in the order they lie in memory.
     """
     flat = _flat(tensor)
     if flat.numel() <= most:
-        return flat
+        return flat.clone() if copy else flat
     lines = flat.numel() // LINE
     groups = flat[: lines * LINE].view(lines, LINE)
     return groups.index_select(0, _drawn(lines, most // LINE, str(flat.device))).view(-1)

@@ -66,6 +66,7 @@ class Watch:
         """What the model holds may change while it trains."""
         self._parts, self._named = Parts.of(self.model), trained(self.model)
         self._own = {id(p) for p in self._named.values()}
+        self._origin.refresh()
 
     def __enter__(self) -> Watch:
         if self._handles:
@@ -183,8 +184,8 @@ class Watch:
         if not self._holds(optimizer):
             return
         self._within = False
-        self._held |= {id(p) for group in optimizer.param_groups for p in group["params"]}
         if self._open is not None:
+            self._held |= {id(p) for group in optimizer.param_groups for p in group["params"]}
             self._open.optimizer_ended(self._held)
         if len(self._optimizers) > 1:
             self._stepped = True

@@ -73,7 +73,7 @@ class Weights:
     def _copies(self) -> list[Tensor]:
         """Of some numbers of each weight."""
         with torch.no_grad():
-            return [few(p.detach(), MOST).clone() for p in self.named.values()]
+            return [few(p.detach(), MOST, copy=True) for p in self.named.values()]
 
     def _gradients(self) -> dict[str, Tensor]:
         return {n: g.detach() for n, p in self.named.items() if (g := p.grad) is not None}
