@@ -15,7 +15,7 @@ import undertow as ut
 from undertow import cells, flow
 from undertow.errors import SettingError
 from undertow.flow.depth import dead_share, leaves
-from undertow.flow.sampled import few
+from undertow.flow.sampled import MOST, few, lengths, room
 from undertow.flow.schedule import Every
 from undertow.flow.warning import FlowWarning
 from undertow.recurrent.recurrent import listening
@@ -224,13 +224,33 @@ def test_no_column_is_favoured():
     for rows, columns in ((4096, 39), (2048, 65), (100, 1000), (512, 512), (64, 4096)):
         share = torch.arange(columns).repeat(rows).float() / columns
         for laid in (share, share.view(rows, columns).T):
-            seen = few(laid, 4096)
-            assert seen.numel() == 4096
+            seen = few(laid)
+            assert seen.numel() == MOST
             assert float(seen.mean()) == pytest.approx(0.5, abs=0.08)
-            assert float(torch.linalg.vector_norm(seen)) * (laid.numel() / 4096) ** 0.5 == pytest.approx(
+            assert float(torch.linalg.vector_norm(seen)) * (laid.numel() / MOST) ** 0.5 == pytest.approx(
                 float(torch.linalg.vector_norm(laid)), rel=0.08
             )
-    assert few(torch.arange(10.0), 4096).tolist() == list(range(10))
+    assert few(torch.arange(10.0)).tolist() == list(range(10))
+
+
+@pytest.mark.parametrize("size", [0, 1, 15, 16, 17, 100, MOST, MOST + 1, 70_001])
+def test_kernel_and_torch_measure_the_same_length(size):
+    torch.manual_seed(size)
+    quick = torch.randn(size)
+    slow = quick.double()
+    copies = room([quick]), room([slow])
+    ((a,), (b,)) = lengths([quick], copies=copies[0]), lengths([slow], copies=copies[1])
+    assert a == pytest.approx(b, rel=1e-5)
+    assert torch.equal(copies[0][0], copies[1][0].float())
+    if size <= MOST:
+        assert b == pytest.approx(float(slow.norm()))
+    moved = quick + 0.5
+    ((a,), (b,)) = lengths([moved], less=copies[0]), lengths([moved.double()], less=copies[1])
+    assert a == pytest.approx(b, rel=1e-5)
+    assert a == pytest.approx(0.5 * size**0.5, rel=1e-3)
+    assert (
+        not size or math.isnan(lengths([torch.cat([quick[1:], torch.tensor([math.nan])])])[0]) or size > MOST
+    )
 
 
 def test_dead_channels_of_large_and_of_flat_images():

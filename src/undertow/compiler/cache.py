@@ -39,6 +39,7 @@ HELPERS = (
     "atomic.py",
     "calls.py",
     "drop.py",
+    "lengths.py",
     "rounded.py",
     "rounded_pack.py",
     "rounded_product.py",

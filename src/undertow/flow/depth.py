@@ -15,10 +15,9 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.records import Point
-from undertow.flow.sampled import few
+from undertow.flow.sampled import few, lengths, seen
 
 FLAT = 0.03  # as near to a flat end counts as saturated
-MOST = 1 << 14  # numbers of an output that are looked at
 PLACES = 1 << 17  # numbers of images that are looked at for dead units, or somewhat more
 FEW = 8  # rows of a batch, and places of an image, are looked at where there are as many
 CHANNELS_FIRST = frozenset(
@@ -44,24 +43,25 @@ class _Seen:
     call: int
     size: int
     sampled: int
-    norm: Tensor
-    dead: Tensor | None
-    saturated: Tensor | None
-    gradient: Tensor | None = None
+    norm: float
+    shares: dict[str, Tensor]  # dead, saturated
+    gradient: float | None = None
 
-    def scalars(self) -> list[Tensor]:
-        """What was computed, in the order of `point`."""
-        return [t for t in (self.norm, self.gradient, self.dead, self.saturated) if t is not None]
-
-    def point(self, numbers: list[float]) -> Point:
-        """From the values of `scalars`; lengths of some numbers are scaled up to all."""
-        left = iter(numbers)
-        scale = (self.size / max(self.sampled, 1)) ** 0.5
-        norm = next(left) * scale
-        gradient = None if self.gradient is None else next(left) * scale
-        dead, saturated = (None if t is None else next(left) for t in (self.dead, self.saturated))
+    def point(self) -> Point:
+        """In numbers."""
+        dead, saturated = (
+            None if (t := self.shares.get(n)) is None else float(t) for n in ("dead", "saturated")
+        )
         return Point(
-            self.module, self.kind, self.call, self.size, norm, gradient, dead, saturated, self.sampled
+            self.module,
+            self.kind,
+            self.call,
+            self.size,
+            self.norm,
+            self.gradient,
+            dead,
+            saturated,
+            self.sampled,
         )
 
 
@@ -90,12 +90,7 @@ class Depth:
 
     def points(self) -> tuple[Point, ...]:
         """What was seen, in the order in which it ran."""
-        scalars = [one.scalars() for one in self.seen]
-        flat = [s.double().cpu() for some in scalars for s in some]
-        numbers = iter(torch.stack(flat).tolist() if flat else [])
-        return tuple(
-            one.point([next(numbers) for _ in some]) for one, some in zip(self.seen, scalars, strict=True)
-        )
+        return tuple(one.point() for one in self.seen)
 
     def _came_out(self, module: nn.Module, _: Any, output: Any) -> None:
         tensor = first_tensor(output)
@@ -104,30 +99,36 @@ class Depth:
         name = self.names.get(module)
         if name is None:  # a replica of a module
             return
-        by_channel = bool(self.seen) and self.seen[-1].kind in CHANNELS_FIRST
-        with torch.no_grad():
-            plain = tensor.detach()
-            some = few(plain, MOST)
-            one = _Seen(
-                name,
-                type(module).__name__,
-                self.calls[name],
-                plain.numel(),
-                some.numel(),
-                torch.linalg.vector_norm(some),
-                dead_share(plain, by_channel) if isinstance(module, RECTIFIERS) else None,
-                saturated_share(some, *_ends(module)) if type(module) in ENDS else None,
-            )
+        plain = tensor.detach()
+        (norm,) = lengths([plain])
+        one = _Seen(
+            name,
+            type(module).__name__,
+            self.calls[name],
+            plain.numel(),
+            seen(plain),
+            norm,
+            self._shares(module, plain),
+        )
         self.calls[name] += 1
         self.seen.append(one)
         if tensor.requires_grad:
             tensor.register_hook(_noter(one))  # type: ignore[no-untyped-call]
 
+    def _shares(self, module: nn.Module, output: Tensor) -> dict[str, Tensor]:
+        with torch.no_grad():
+            if isinstance(module, RECTIFIERS):
+                by_channel = bool(self.seen) and self.seen[-1].kind in CHANNELS_FIRST
+                return {"dead": dead_share(output, by_channel)}
+            if type(module) in ENDS:
+                return {"saturated": saturated_share(few(output), *_ends(module))}
+            return {}
+
 
 def _noter(one: _Seen) -> Callable[[Tensor | None], None]:
     def note(gradient: Tensor | None) -> None:
         if gradient is not None:
-            one.gradient = torch.linalg.vector_norm(few(gradient.detach(), MOST))
+            (one.gradient,) = lengths([gradient.detach()])
 
     return note
 

@@ -11,6 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from undertow.flow.finder import finite
+from undertow.flow.sampled import lengths
 
 SMALL = 1 << 16  # numbers of a parameter whose gradient is looked at in every step
 
@@ -34,10 +35,7 @@ def spoilt(named: Mapping[str, Tensor]) -> bool:
     small = [g for g in gradients if g.numel() <= SMALL] or gradients[:1]
     if not small:
         return False
-    sizes = torch._foreach_norm(small)
-    if len({(n.dtype, n.device) for n in sizes}) > 1:
-        sizes = tuple(n.double().cpu() for n in sizes)
-    if math.isfinite(float(torch.stack(sizes).sum())):
+    if all(map(math.isfinite, lengths([g.detach() for g in small]))):
         return False
     return not all(finite(g) for g in small)  # a length may overflow where no number does
 

@@ -1,33 +1,99 @@
-"""A few numbers in the place of many."""
+"""How long is a tensor? Of a large one, some of its numbers are looked at, in groups drawn once for its size.
+
+One kernel looks at many tensors in one call, for a call of torch costs more than the numbers of a small one; where it
+cannot, torch does the same.
+"""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
 
 import torch
 from torch import Tensor
 
+from undertow.compiler.engine import numba_missing
+
 LINE = 16  # numbers that are taken together: a cache line, which is read as a whole anyway
+MOST = 1 << 14  # numbers of a tensor that are looked at
 
 
-def few(tensor: Tensor, most: int, copy: bool = False) -> Tensor:
-    """The numbers of a tensor, or of a large one so many, in groups drawn once and for all for its size.
+def lengths(
+    tensors: Sequence[Tensor], less: Sequence[Tensor] = (), copies: Sequence[Tensor] = ()
+) -> list[float]:
+    """Euclidean lengths, by some numbers of each and scaled up to all.
 
-    A copy of a large one, a view of a small one, or a `copy` of that, too; in the order they lie in memory.
+    Args:
+        tensors: dense ones.
+        less: numbers of each that were looked at before, to be taken off: what is measured then is the change.
+        copies: filled with the numbers that are looked at; `room` makes them.
     """
+    if not tensors:
+        return []
+    if _quick(tensors):
+        from undertow.compiler.lengths import squares_of
+
+        zeros = [0] * len(tensors)
+        squares = squares_of(
+            list(tensors),
+            [_lines(t) for t in tensors],
+            [t.data_ptr() for t in less] or zeros,
+            [t.data_ptr() for t in copies] or zeros,
+        )
+    else:
+        squares = _by_torch(tensors, less, copies)
+    return [(s * t.numel() / max(seen(t), 1)) ** 0.5 for s, t in zip(squares, tensors, strict=True)]
+
+
+def seen(tensor: Tensor) -> int:
+    """How many of its numbers are looked at?"""
+    return min(tensor.numel(), MOST)
+
+
+def room(tensors: Sequence[Tensor]) -> list[Tensor]:
+    """For copies of what is looked at of each."""
+    return [torch.empty(seen(t), dtype=t.dtype, device=t.device) for t in tensors]
+
+
+def few(tensor: Tensor) -> Tensor:
+    """The numbers of a tensor that are looked at; of a small one a view, in the order they lie in memory."""
     flat = _flat(tensor)
-    if flat.numel() <= most:
-        return flat.clone() if copy else flat
+    if flat.numel() <= MOST:
+        return flat
     lines = flat.numel() // LINE
-    groups = flat[: lines * LINE].view(lines, LINE)
-    return groups.index_select(0, _drawn(lines, most // LINE, str(flat.device))).view(-1)
+    return flat[: lines * LINE].view(lines, LINE).index_select(0, _drawn(lines).to(flat.device)).view(-1)
+
+
+def _quick(tensors: Sequence[Tensor]) -> bool:
+    if numba_missing():
+        return False
+    from undertow.compiler.lengths import can_measure
+
+    return all(map(can_measure, tensors))
+
+
+def _by_torch(tensors: Sequence[Tensor], less: Sequence[Tensor], copies: Sequence[Tensor]) -> list[float]:
+    with torch.no_grad():
+        some = [few(t.detach()) for t in tensors]
+        for copy, numbers in zip(copies, some, strict=False):
+            copy.copy_(numbers)
+        changed = [a - b for a, b in zip(some, less, strict=True)] if less else some
+        found = [
+            torch.linalg.vector_norm(c.float() if c.element_size() < 4 else c).double().cpu() for c in changed
+        ]
+        squares: list[float] = torch.stack(found).square().tolist()
+        return squares
+
+
+def _lines(tensor: Tensor) -> Tensor | None:
+    return _drawn(tensor.numel() // LINE) if tensor.numel() > MOST else None
 
 
 @lru_cache(1024)
-def _drawn(lines: int, count: int, device: str) -> Tensor:
+def _drawn(lines: int) -> Tensor:
     """Some lines, in order, by a generator of its own."""
     generator = torch.Generator().manual_seed(lines)
-    return torch.randint(lines, (count,), generator=generator).sort().values.to(device)
+    return torch.randint(lines, (MOST // LINE,), generator=generator).sort().values
 
 
 def _flat(tensor: Tensor) -> Tensor:
