@@ -267,6 +267,18 @@ def test_dead_channels_of_large_and_of_flat_images():
     assert float(dead_share(sequence, by_channel=False)) == 0.75
 
 
+@pytest.mark.parametrize(
+    "shape", [(3, 5), (1, 1), (40, 16), (7, 33), (6, 3, 4, 4), (2, 17, 5, 7), (300, 100, 9, 9), (4, 6, 31)]
+)
+def test_dead_units_by_kernel_and_by_torch(shape):
+    output = torch.relu(torch.randn(shape) - 1.5)
+    for by_channel in (True, False):
+        assert dead_share(output, by_channel) == pytest.approx(dead_share(output.double(), by_channel))
+        assert dead_share(output.transpose(0, 1), by_channel) == pytest.approx(
+            dead_share(output.double().transpose(0, 1).contiguous(), by_channel)
+        )
+
+
 def test_attention_and_weight_norm_are_leaves():
     model = nn.Sequential(nn.MultiheadAttention(4, 2), nn.utils.parametrizations.weight_norm(nn.Linear(4, 3)))
     assert list(leaves(model).values()) == ["0", "1"]

@@ -36,6 +36,7 @@ from undertow.files import ASIDE, replace_file
 VERSION = 2  # of the files; a new one leaves the old folder alone
 MARK = b"undertow machine code\n"
 HELPERS = (
+    "alive.py",
     "atomic.py",
     "calls.py",
     "drop.py",

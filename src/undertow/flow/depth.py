@@ -15,11 +15,11 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.records import Point
-from undertow.flow.sampled import few, lengths, seen
+from undertow.flow.sampled import few, lengths, measurable, seen
 
 FLAT = 0.03  # as near to a flat end counts as saturated
-PLACES = 1 << 17  # numbers of images that are looked at for dead units, or somewhat more
-FEW = 8  # rows of a batch, and places of an image, are looked at where there are as many
+PLACES = 1 << 17  # numbers that are looked at for dead units, or somewhat more
+FEW = 8  # rows of a batch are looked at where there are as many
 CHANNELS_FIRST = frozenset(
     [f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)]
     + ["GroupNorm", "MaxPool1d", "MaxPool2d", "AvgPool1d", "AvgPool2d"]
@@ -44,7 +44,7 @@ class _Seen:
     size: int
     sampled: int
     norm: float
-    shares: dict[str, Tensor]  # dead, saturated
+    shares: dict[str, float]  # dead, saturated
     gradient: float | None = None
 
     def point(self) -> Point:
@@ -115,7 +115,7 @@ class Depth:
         if tensor.requires_grad:
             tensor.register_hook(_noter(one))  # type: ignore[no-untyped-call]
 
-    def _shares(self, module: nn.Module, output: Tensor) -> dict[str, Tensor]:
+    def _shares(self, module: nn.Module, output: Tensor) -> dict[str, float]:
         with torch.no_grad():
             if isinstance(module, RECTIFIERS):
                 by_channel = bool(self.seen) and self.seen[-1].kind in CHANNELS_FIRST
@@ -139,26 +139,34 @@ def _ends(module: nn.Module) -> tuple[float, float]:
     return ENDS[type(module)]
 
 
-def dead_share(output: Tensor, by_channel: bool) -> Tensor:
+def dead_share(output: Tensor, by_channel: bool) -> float:
     """Share of units that are zero for the whole batch: channels of [B, C, ...] behind convolutions, else features.
 
-    Of large images every so many rows and places are looked at, at least a few of each.
+    Of large outputs every so many rows are looked at, at least a few.
     """
-    if not by_channel or output.dim() < 3:
-        largest = output.flatten(0, -2).amax(0) if output.dim() > 1 else output
-        return (largest <= 0).double().mean()
-    places = output.flatten(2)
-    rows = -(-output.numel() // PLACES)
+    units = _units(output, by_channel)
+    rows = -(-units.numel() // PLACES)
     if rows > 1:
-        places = places[:: min(rows, max(1, len(places) // FEW))]
-        places = places[:, :, :: min(-(-places.numel() // PLACES), max(1, places.shape[2] // FEW)) | 1]
-    return (places.amax(2).amax(0) <= 0).double().mean()
+        units = units[:: min(rows, max(1, len(units) // FEW))]
+    if measurable(units[0]):
+        from undertow.compiler.alive import highest
+
+        return float((highest(units) <= 0).double().mean())
+    return float((units.amax((0, 2)) <= 0).double().mean())
 
 
-def saturated_share(some: Tensor, low: float, high: float) -> Tensor:
+def _units(output: Tensor, by_channel: bool) -> Tensor:
+    """[rows, units, places]"""
+    if by_channel and output.dim() > 2:
+        return output.flatten(2)
+    rows = output.flatten(0, -2) if output.dim() > 1 else output[None]
+    return rows[:, :, None]
+
+
+def saturated_share(some: Tensor, low: float, high: float) -> float:
     """Share of numbers within `FLAT` of an end of the range."""
     border = FLAT * (high - low)
-    return ((some <= low + border) | (some >= high - border)).double().mean()
+    return float(((some <= low + border) | (some >= high - border)).double().mean())
 
 
 def first_tensor(output: Any) -> Tensor | None:

@@ -30,7 +30,7 @@ def lengths(
     """
     if not tensors:
         return []
-    if _quick(tensors):
+    if measurable(*tensors):
         from undertow.compiler.lengths import squares_of
 
         zeros = [0] * len(tensors)
@@ -64,7 +64,8 @@ def few(tensor: Tensor) -> Tensor:
     return flat[: lines * LINE].view(lines, LINE).index_select(0, _drawn(lines).to(flat.device)).view(-1)
 
 
-def _quick(tensors: Sequence[Tensor]) -> bool:
+def measurable(*tensors: Tensor) -> bool:
+    """Can kernels measure them?"""
     if numba_missing():
         return False
     from undertow.compiler.lengths import can_measure

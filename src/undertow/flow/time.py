@@ -24,7 +24,8 @@ from undertow.recurrent.stack import Passage
 from undertow.unroll.gauges import filled, squares
 from undertow.unroll.steps import alive, before
 
-ROWS = 4  # of a batch, whose gates and gains are looked at
+ROWS = 4  # of a batch, whose gains are looked at
+GATED = 2  # of these, whose gates are looked at
 OPENERS = frozenset(
     {torch.sigmoid, Tensor.sigmoid, torch.special.expit, nn.functional.sigmoid, Tensor.sigmoid_}
 )
@@ -48,8 +49,7 @@ def seen_of(passage: Passage) -> Seen:
     within = passage.x.new_ones(steps, batch).bool() if lengths is None else alive(steps, lengths)
     assert passage.course.gauges is not None, "a watched walk has gauges"
     with torch.no_grad():
-        squares_of = (s.detach().flatten(2).square().sum(2) for s in passage.states)
-        norms = tuple(_by_step(s, within) for s in squares_of)
+        norms = tuple(_lengths(s.detach(), None if lengths is None else within) for s in passage.states)
         return Seen(few_rows(passage, ROWS), (steps, batch), within, passage.course.gauges, norms)
 
 
@@ -120,6 +120,15 @@ def _gains(some: Passage) -> list[float]:
     return _numbers(squared_gains(some, generator).sqrt())
 
 
+def _lengths(states: Tensor, within: Tensor | None) -> Tensor:
+    """Of each step's states [T]; what lies past a row's end counts nothing."""
+    parts = states.flatten(1)
+    if within is not None:
+        parts = torch.where(within, torch.linalg.vector_norm(states.flatten(2), dim=2), 0.0)
+    found: Tensor = torch.linalg.vector_norm(parts, dim=1)
+    return found
+
+
 def _by_step(squared: Tensor, within: Tensor) -> Tensor:
     """The norm of each step [T], from squares [T, B]; what lies past a row's end counts nothing."""
     return torch.where(within, squared.double(), 0.0).sum(1).sqrt()
@@ -148,6 +157,7 @@ class _Openers(TorchFunctionMode):
 
 def openness(some: Passage, within: Tensor) -> dict[str, list[float]]:
     """How open is each gate of the step in the mean, step by step? A gate is what a sigmoid gives."""
+    some, within = few_rows(some, GATED), within[:, :GATED]
     cell, course, steps = some.cell, some.course, some.x.shape[0]
     with torch.no_grad():
         pairs = zip(some.start, some.states, strict=True)

@@ -47,7 +47,7 @@ class Watch:
     ) -> None:
         self.model, self.schedule, self.on_record = model, schedule, on_record
         self.records: list[Flow] = []
-        self.step = 0
+        self.step = self._first = 0
         self._began = time.monotonic()
         self._open: Measuring | None = None
         self._handles: list[RemovableHandle] = []
@@ -71,6 +71,7 @@ class Watch:
     def __enter__(self) -> Watch:
         if self._handles:
             raise SettingError("watch: this watch is on already. Make another with undertow.watch(model).")
+        self._first = self.step
         self._handles = [
             register_optimizer_step_pre_hook(self._optimizer_begins),
             register_optimizer_step_post_hook(self._optimizer_ended),
@@ -91,22 +92,30 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.close()
+        self._leave()
+        if error is None:
+            self._say_if_blind()
 
     def close(self) -> None:
         """Take every hook off; a step that is half measured is kept as far as it was seen."""
+        self._leave()
+        self._say_if_blind()
+
+    def _leave(self) -> None:
         for handle in self._handles:
             handle.remove()
         self._handles, self._of_parts, self._running = [], [], None
         self._origin.forget()
         if self._open is not None:
             self._finish()
-        if self.step and not self.records:
+
+    def _say_if_blind(self) -> None:
+        if self.step > self._first and not self.records:
             warnings.warn(
                 "undertow.watch: nothing was measured. The model was never called in training mode with gradients on; "
                 "model.train() turns it on.",
                 FlowWarning,
-                stacklevel=3,
+                stacklevel=4,
             )
 
     def _trains(self) -> bool:

@@ -48,7 +48,17 @@ class TextOptions(Training, Network):
     """A text of its own to score once at the end; without it the validation part is what is reported."""
     encoding: str = "utf-8"
     """Of the files."""
-    window: int = 128
+    hidden: int = 512
+    """Units a layer."""
+    layers: int = 1
+    """Layers, one above the other."""
+    dropout: float = 0.1
+    """Share dropped between layers, and before the readout. More of it where there is time for many passes."""
+    batch: int = 32
+    """Rows a step."""
+    learning_rate: float = 6e-3
+    """Peak of the schedule."""
+    window: int = 64
     """Steps K of truncated backpropagation."""
 
     def check(self) -> None:
