@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 import threading
+from collections import OrderedDict
 from typing import Any
 
 import numpy as np
@@ -25,7 +26,7 @@ class Pool:
     """Idle blocks of memory by size."""
 
     def __init__(self) -> None:
-        self._idle: dict[int, list[Block]] = {}
+        self._idle: OrderedDict[int, list[Block]] = OrderedDict()
         self._bytes = 0
         self._lock = threading.RLock()  # a block may come back while one is taken, when garbage is collected
 
@@ -41,19 +42,23 @@ class Pool:
         with self._lock:
             idle = self._idle.get(size)
             if idle:
-                block = idle.pop()
                 self._bytes -= size
-                return block
+                return idle.pop()  # lists change in place only: a block may come back between any two lines
         return _aligned(size)
 
     def give(self, block: Block) -> None:
         """Take a block back; the sizes that were not asked for longest go when too much lies idle."""
         with self._lock:
-            self._idle[block.size] = [*self._idle.pop(block.size, []), block]
+            self._idle.setdefault(block.size, []).append(block)
+            self._idle.move_to_end(block.size)
             self._bytes += block.size
-            while self._bytes > IDLE_BYTES:
+            while self._bytes > IDLE_BYTES and self._idle:
                 size = next(iter(self._idle))
-                self._bytes -= size * len(self._idle.pop(size))
+                blocks = self._idle[size]
+                if blocks:
+                    self._bytes -= blocks.pop().size
+                else:
+                    del self._idle[size]
 
 
 class _Loan:

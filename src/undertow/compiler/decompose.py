@@ -86,6 +86,8 @@ def rolled(x: Tensor, shifts: Sequence[int], dims: Sequence[int] = ()) -> Any:
         return _NOT_OURS
     size = x.shape[dims[0]]
     cut = size - shifts[0] % size
+    if cut == size:
+        return x
     return torch.cat([x.narrow(dims[0], cut, size - cut), x.narrow(dims[0], 0, cut)], dims[0])
 
 

@@ -31,6 +31,8 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
         SettingError: engine="numba" and this input cannot go through a kernel.
         MissingExtraError: engine="numba" and Numba is missing or too old.
     """
+    if torch.is_autocast_enabled("cpu") and x.device.type == "cpu":
+        return _without_autocast(engine, cell, x, start, weights, course)
     if engine == "eager":
         return chain(cell, x, start, weights, course)
     reason = _unfit(engine, x, start, weights, course)
@@ -55,6 +57,16 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
         return fused(cell, x, start, weights, course)
     except NoRowError as error:
         return _refused(engine, str(error), cell, x, start, weights, course)
+
+
+def _without_autocast(
+    engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: Course
+) -> tuple[Any, Any]:
+    """A recurrence adds rounding to rounding: under autocast it walks in its weights' dtype, on every engine."""
+    kind = next((w.dtype for w in weights if w.is_floating_point()), torch.float32)
+    with torch.autocast("cpu", enabled=False):
+        same = [t.to(kind) if t.is_floating_point() else t for t in (x, *start)]
+        return walk(engine, cell, same[0], cell.State(*same[1:]), weights, course)
 
 
 def _by_operator(

@@ -241,7 +241,7 @@ def _behind(
     made, mask = walked.made, walked.course.input_mask
     given = [_rows(named[f"g{n}"]) for n in range(len(made.plan.sequences))]
     if any(wanted[1:]):
-        found = made.settle(*(_sum(s, named) for s in made.plan.sums), *kept.derived)
+        found = made.settle(*_sums(made.plan.sums, named), *kept.derived)
     else:
         found = [torch.zeros_like(d) for d in kept.derived]
     inner = compress(found, made.around.inner)
@@ -250,6 +250,18 @@ def _behind(
         for_x = outer[0].view(walked.steps, walked.batch, -1)
         outer[0] = for_x if mask is None else for_x * mask
     return outer
+
+
+def _sums(items: Sequence[Any], named: dict[str, Tensor]) -> list[Tensor]:
+    """Every weight's gradient in memory of its own: two biases may have one and the same."""
+    found, handed = [], set()
+    for item in items:
+        one = _sum(item, named)
+        if not isinstance(item, Outer):
+            one = one.clone() if item.value in handed else one
+            handed.add(item.value)
+        found.append(one)
+    return found
 
 
 def _sum(item: Any, named: dict[str, Tensor]) -> Tensor:
@@ -279,11 +291,16 @@ def _differentiable(
 ) -> list[Tensor | None]:
     """The same gradients, by the eager loop and able to be differentiated again (create_graph=True)."""
     count = len(walked.made.plan.states)
-    cell, x, weights = walked.made.cell, inputs[count], inputs[count + 1 :]
     with torch.enable_grad():
-        states, last = chain(cell, x, cell.State(*inputs[:count]), cell.Weights(*weights), walked.course)
-    wanted = [t for t in inputs if t.requires_grad]
-    reached = [(r, g) for r, g in zip((*states, *last), gradients, strict=True) if g is not None]
+        # Views: what a start state or a tied weight has behind it is for the outer engine to go through, not for us.
+        own = [t.view_as(t) if t.requires_grad else t for t in inputs]
+        cell, x, weights = walked.made.cell, own[count], own[count + 1 :]
+        states, last = chain(cell, x, cell.State(*own[:count]), cell.Weights(*weights), walked.course)
+    wanted = [t for t in own if t.requires_grad]
+    pairs = zip((*states, *last), gradients, strict=True)
+    reached = [(r, g) for r, g in pairs if g is not None and r.requires_grad]
+    if not reached:
+        return [None] * len(own)
     results, given = zip(*reached, strict=True)
     found = iter(torch.autograd.grad(results, wanted, given, create_graph=True, allow_unused=True))
-    return [next(found) if t.requires_grad else None for t in inputs]
+    return [next(found) if t.requires_grad else None for t in own]

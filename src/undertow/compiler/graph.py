@@ -63,18 +63,32 @@ def place_of(node: fx.Node) -> str:
     return f" ({file.replace(chr(92), '/').rpartition('/')[2]}:{rest.partition(',')[0]})" if comma else ""
 
 
+def hold(condition: bool, text: str) -> None:
+    """A plan that is wrong is no plan: the step runs on the eager loop then, and says why.
+
+    Raises:
+        NoRowError: the condition does not hold.
+    """
+    if not condition:
+        raise NoRowError(f"a fault of the planner, please report it: {text}")
+
+
 def verify(graph: Graph) -> None:
-    """Every name is defined once and before it is used; widths fit."""
+    """Every name is defined once and before it is used; widths fit.
+
+    Raises:
+        NoRowError: it is not so.
+    """
     known: dict[str, Node] = {}
     for node in (*graph.inputs, *graph.nodes):
-        assert node.name not in known, f"{node.name} is defined twice"
+        hold(node.name not in known, f"{node.name} is defined twice")
         for name in node.inputs:
-            assert not isinstance(name, str) or name in known, f"{node.name} uses {name} before it is there"
+            hold(not isinstance(name, str) or name in known, f"{node.name} uses {name} before it is there")
         if node.op not in ("slice", "cat", "mm", "rowsum", "rowmax", "transpose", "input"):
             widths = {known[i].width for i in node.inputs if isinstance(i, str)} - {1}
-            assert widths <= {node.width}, f"{node.name}: widths {widths} do not make {node.width}"
+            hold(widths <= {node.width}, f"{node.name}: widths {widths} do not make {node.width}")
         known[node.name] = node
-    assert all(name in known for name in graph.outputs)
+    hold(all(name in known for name in graph.outputs), "an output is no value")
 
 
 def prune(graph: Graph) -> Graph:

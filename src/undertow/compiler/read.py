@@ -285,7 +285,8 @@ def _scaled(op: str) -> Callable[[_Reader, fx.Node], str]:
             _spread(reader, left, shape),
             right if isinstance(right, str) else _spread(reader, right, shape),
         )
-        return reader.add(op, inputs, _width(reader, node), _line(node))
+        truths = node.meta["val"].dtype == torch.bool
+        return reader.add("or" if truths else op, inputs, _width(reader, node), _line(node))
 
     return handler
 

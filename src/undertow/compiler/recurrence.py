@@ -66,6 +66,10 @@ def compile_step(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how
     Raises:
         NoRowError: the step holds an op that no kernel can.
     """
+    try:
+        hash(cell)
+    except TypeError as error:
+        raise NoRowError(f"its settings must be hashable: {error}") from error
     with BUILDING:
         found = _attempted(cell, shapes, bits, how)
     if isinstance(found, NoRowError):
@@ -82,6 +86,8 @@ def _attempted(
         return _compiled(cell, shapes, bits, how)
     except NoRowError as error:
         return error.with_traceback(None)
+    except (RuntimeError, IndexError, KeyError, NotImplementedError) as error:  # of torch's tracer, or ours
+        return NoRowError(f"{type(error).__name__} while it was compiled: {error}")
 
 
 def _compiled(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation) -> Recurrence:

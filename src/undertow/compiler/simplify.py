@@ -37,7 +37,7 @@ class _Work:
             not isinstance(inputs[0], str) or self.table[inputs[0]].width == node.width
         ):
             return inputs[0]
-        if node.op == "cat":
+        if node.op in ("cat", "mm", "rowsum", "rowmax"):
             inputs = tuple(self.filled(i, old) for i, old in zip(inputs, node.inputs, strict=True))
         if node.op == "add" and all(isinstance(i, str) and self.table[i].op == "cat" for i in inputs):
             return self.added(node, *(str(i) for i in inputs))

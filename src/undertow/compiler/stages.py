@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from undertow.compiler.graph import Graph, Node, users, verify
+from undertow.compiler.graph import Graph, Node, hold, users, verify
 from undertow.compiler.ops import POINTWISE
 
 
@@ -54,7 +54,11 @@ def half(graph: Graph) -> Half:
 
 
 def verify_order(graph: Graph, stages: tuple[Stage, ...]) -> None:
-    """Every stage reads only what earlier stages have finished, or what its own loop has made of the same columns."""
+    """Every stage reads only what earlier stages have finished, or what its own loop has made of the same columns.
+
+    Raises:
+        NoRowError: it is not so.
+    """
     table = graph.table()
     ready = {n.name for n in (*graph.inputs, *graph.nodes) if n.op in ("input", "transpose")}
     missing = {n.name: len(n.inputs) for n in graph.nodes if n.op == "cat"}  # parts that are not in place yet
@@ -64,9 +68,8 @@ def verify_order(graph: Graph, stages: tuple[Stage, ...]) -> None:
             for name in _read(node):
                 source = table[name]
                 root = source.inputs[0] if source.op == "slice" else name
-                assert root in (ready if source.op == "slice" else here), (
-                    f"{node} reads {name} before it is there"
-                )
+                there = ready if source.op == "slice" else here
+                hold(root in there, f"{node} reads {name} before it is there")
             if isinstance(node, Node) and node.op in POINTWISE:
                 here.add(node.name)
         for node in () if isinstance(stage, Product) else stage.nodes:

@@ -70,6 +70,7 @@ class Depth:
     """Watches the modules of one model through one step."""
 
     names: dict[nn.Module, str]
+    exact: bool = True  # norms are of all numbers
     seen: list[_Seen] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     handles: list[RemovableHandle] = field(default_factory=list)
@@ -100,20 +101,20 @@ class Depth:
         if name is None:  # a replica of a module
             return
         plain = tensor.detach()
-        (norm,) = lengths([plain])
+        (norm,) = lengths([plain], whole=self.exact)
         one = _Seen(
             name,
             type(module).__name__,
             self.calls[name],
             plain.numel(),
-            seen(plain),
+            seen(plain, self.exact),
             norm,
             self._shares(module, plain),
         )
         self.calls[name] += 1
         self.seen.append(one)
         if tensor.requires_grad:
-            tensor.register_hook(_noter(one))  # type: ignore[no-untyped-call]
+            tensor.register_hook(_noter(one, self.exact))  # type: ignore[no-untyped-call]
 
     def _shares(self, module: nn.Module, output: Tensor) -> dict[str, float]:
         with torch.no_grad():
@@ -125,10 +126,10 @@ class Depth:
             return {}
 
 
-def _noter(one: _Seen) -> Callable[[Tensor | None], None]:
+def _noter(one: _Seen, exact: bool) -> Callable[[Tensor | None], None]:
     def note(gradient: Tensor | None) -> None:
         if gradient is not None:
-            (one.gradient,) = lengths([gradient.detach()])
+            (one.gradient,) = lengths([gradient.detach()], whole=exact)
 
     return note
 

@@ -41,10 +41,14 @@ class Measuring:
         named: its parameters.
         again: with what takes a second pass.
         by_hand: perhaps no torch optimizer will say when the step is taken.
+        exact: look at every number of large tensors.
     """
 
-    def __init__(self, parts: Parts, named: Mapping[str, Tensor], again: bool, by_hand: bool) -> None:
-        self.depth, self.walks, self.weights = Depth(parts.leaves), Walks(parts.walks), Weights(named)
+    def __init__(
+        self, parts: Parts, named: Mapping[str, Tensor], *, again: bool, by_hand: bool, exact: bool
+    ) -> None:
+        self.depth, self.walks = Depth(parts.leaves, exact), Walks(parts.walks)
+        self.weights = Weights(named, exact)
         self.replays, self.loops = Replays(parts.replays if again else {}), Loops(parts.loops)
         self.again, self.by_hand = again, by_hand
         self.rows: tuple[Any, ...] = ()

@@ -13,10 +13,10 @@ from dataclasses import dataclass, field
 class Point:
     """One call of one module: what came out of it, and the gradient that came back to that.
 
-    `norm` and `gradient_norm` are Euclidean, over all `size` numbers of the output, of which `sampled` were looked at,
-    evenly spaced, and scaled up; `gradient_norm` is None where no gradient came. `dead` is the share of units (features
-    or channels) that are zero for the whole batch, looked at behind rectifiers; `saturated` the share of numbers within
-    0.03 of a flat end, behind sigmoid and tanh.
+    `norm` and `gradient_norm` are Euclidean, over all `size` numbers of the output. `sampled` of them were looked at:
+    all, or some of a large one where every step is measured, scaled up. `gradient_norm` is None where no gradient came.
+    `dead` is the share of units (features or channels) that are zero for the whole batch, looked at behind rectifiers;
+    `saturated` the share of numbers within 0.03 of a flat end, behind sigmoid and tanh.
     """
 
     module: str  # its name within the watched model; "" is the model itself
@@ -34,7 +34,8 @@ class Point:
 class Weight:
     """One parameter at one optimizer step: Euclidean norms of itself, its gradient, and what the step changed.
 
-    A large parameter is seen at evenly spaced numbers, and lengths are scaled up; `sampled` says how many they are.
+    The update of a large parameter is seen at some of its numbers and scaled up; `sampled` says how many they are.
+    Where every step is measured, so are its other norms.
     """
 
     name: str

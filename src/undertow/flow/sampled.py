@@ -19,7 +19,11 @@ MOST = 1 << 14  # numbers of a tensor that are looked at
 
 
 def lengths(
-    tensors: Sequence[Tensor], less: Sequence[Tensor] = (), copies: Sequence[Tensor] = ()
+    tensors: Sequence[Tensor],
+    less: Sequence[Tensor] = (),
+    copies: Sequence[Tensor] = (),
+    *,
+    whole: bool = False,
 ) -> list[float]:
     """Euclidean lengths, by some numbers of each and scaled up to all.
 
@@ -27,6 +31,7 @@ def lengths(
         tensors: dense ones.
         less: numbers of each that were looked at before, to be taken off: what is measured then is the change.
         copies: filled with the numbers that are looked at; `room` makes them.
+        whole: look at every number instead.
     """
     if not tensors:
         return []
@@ -36,18 +41,18 @@ def lengths(
         zeros = [0] * len(tensors)
         squares = squares_of(
             list(tensors),
-            [_lines(t) for t in tensors],
+            [None if whole else _lines(t) for t in tensors],
             [t.data_ptr() for t in less] or zeros,
             [t.data_ptr() for t in copies] or zeros,
         )
     else:
-        squares = _by_torch(tensors, less, copies)
-    return [(s * t.numel() / max(seen(t), 1)) ** 0.5 for s, t in zip(squares, tensors, strict=True)]
+        squares = _by_torch(tensors, less, copies, whole)
+    return [(s * t.numel() / max(seen(t, whole), 1)) ** 0.5 for s, t in zip(squares, tensors, strict=True)]
 
 
-def seen(tensor: Tensor) -> int:
+def seen(tensor: Tensor, whole: bool = False) -> int:
     """How many of its numbers are looked at?"""
-    return min(tensor.numel(), MOST)
+    return tensor.numel() if whole else min(tensor.numel(), MOST)
 
 
 def room(tensors: Sequence[Tensor]) -> list[Tensor]:
@@ -73,9 +78,11 @@ def measurable(*tensors: Tensor) -> bool:
     return all(map(can_measure, tensors))
 
 
-def _by_torch(tensors: Sequence[Tensor], less: Sequence[Tensor], copies: Sequence[Tensor]) -> list[float]:
+def _by_torch(
+    tensors: Sequence[Tensor], less: Sequence[Tensor], copies: Sequence[Tensor], whole: bool
+) -> list[float]:
     with torch.no_grad():
-        some = [few(t.detach()) for t in tensors]
+        some = [_flat(t.detach()) if whole else few(t.detach()) for t in tensors]
         for copy, numbers in zip(copies, some, strict=False):
             copy.copy_(numbers)
         changed = [a - b for a, b in zip(some, less, strict=True)] if less else some

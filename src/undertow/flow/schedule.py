@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Protocol
 
 EVERY = 20
+SELDOM = 10  # an interval at which a measured step may cost what it likes, within reason
 FIRST = 3  # steps that are measured whatever the interval
 
 
@@ -17,6 +18,10 @@ class Schedule(Protocol):
 
     def whole(self, step: int) -> bool:
         """If so, with what takes a second pass, too?"""
+
+    @property
+    def often(self) -> bool:
+        """So often that large tensors are seen at some of their numbers only?"""
 
 
 @dataclass(frozen=True)
@@ -32,3 +37,8 @@ class Every:
     def whole(self, step: int) -> bool:
         """Second passes are made at the default interval at most: at the first step, and each time 20 more are over."""
         return step == 0 or (step >= FIRST and step // EVERY > (step - self.steps) // EVERY)
+
+    @property
+    def often(self) -> bool:
+        """So often that large tensors are seen at some of their numbers only?"""
+        return self.steps < SELDOM

@@ -139,7 +139,8 @@ class Watch:
     def _start(self, again: bool) -> None:
         if again:
             self._refresh()
-        self._open = Measuring(self._parts, self._named, again, self._by_hand.possible or self._within)
+        by_hand, exact = self._by_hand.possible or self._within, not self.schedule.often
+        self._open = Measuring(self._parts, self._named, again=again, by_hand=by_hand, exact=exact)
         if self._within:
             self._open.weights.opened_within()
 

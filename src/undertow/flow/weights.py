@@ -1,7 +1,7 @@
 """Parameters at an optimizer step: how long their gradients are, how much clipping left, how far the step went.
 
-A large parameter is seen at some of its numbers, and what is measured is scaled up, so that nothing the size of the
-model is copied or read.
+What a step changes is seen at some numbers of a large parameter and scaled up, so that nothing the size of the model is
+copied. Norms are whole, but where every step is measured.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ class Weights:
     """Watches the parameters of one model through one step."""
 
     named: Mapping[str, Tensor]
+    exact: bool = True  # norms are of all numbers
     before: list[Tensor] = field(
         default_factory=list
     )  # some numbers of each weight, when the optimizer begins
@@ -36,7 +37,7 @@ class Weights:
         """Note norms and some numbers of each weight; gives the share of the gradient that clipping left."""
         self.gradient_norms = self._gradients()
         if self.before:
-            self.norms = lengths(self._parameters())
+            self.norms = lengths(self._parameters(), whole=self.exact)
         else:
             self.opened_within()
         left = math.hypot(*self.gradient_norms.values())
@@ -46,13 +47,14 @@ class Weights:
         """Weights are as they are now when the optimizer begins, or has begun, where it computes the loss itself."""
         parameters = self._parameters()
         self.before = room(parameters)
-        self.norms = lengths(parameters, copies=self.before)
+        some = lengths(parameters, copies=self.before)
+        self.norms = lengths(parameters, whole=True) if self.exact else some
 
     def optimizer_ended(self, held: Set[int] | None = None) -> tuple[Weight, ...]:
         """What the step changed; of parameters that no optimizer held that took it (by id), nothing is said."""
         parameters = self._parameters()
         moved = lengths(parameters, less=self.before) if self.before else None
-        norms = self.norms or lengths(parameters)
+        norms = self.norms or lengths(parameters, whole=self.exact)
         gradients = self.gradient_norms or self._gradients()
         rows = []
         for number, (name, p) in enumerate(self.named.items()):
@@ -66,7 +68,7 @@ class Weights:
 
     def _gradients(self) -> dict[str, float]:
         found = {n: _dense(g.detach()) for n, p in self.named.items() if (g := p.grad) is not None}
-        return dict(zip(found, lengths(list(found.values())), strict=True))
+        return dict(zip(found, lengths(list(found.values()), whole=self.exact), strict=True))
 
 
 def _dense(tensor: Tensor) -> Tensor:

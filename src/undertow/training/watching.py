@@ -35,6 +35,11 @@ class Evenly:
         """With what takes a second pass, too: always, they are few."""
         return True
 
+    @property
+    def often(self) -> bool:
+        """They are few."""
+        return False
+
 
 def watching(
     model: nn.Module, folder: Path, count: int, step: int, progress: Callable[[], float]
