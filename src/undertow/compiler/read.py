@@ -286,7 +286,8 @@ def _scaled(op: str) -> Callable[[_Reader, fx.Node], str]:
             right if isinstance(right, str) else _spread(reader, right, shape),
         )
         truths = node.meta["val"].dtype == torch.bool
-        return reader.add("or" if truths else op, inputs, _width(reader, node), _line(node))
+        name = "or" if truths else op
+        return reader.add(name, inputs, _width(reader, node), _line(node), truth=truths)
 
     return handler
 
