@@ -11,6 +11,8 @@ from torch.nn.functional import linear
 import undertow as ut
 from undertow import cells
 from undertow.compiler.function import fused
+from undertow.compiler.graph import NoRowError
+from undertow.errors import SettingError
 from undertow.unroll.chain import Course, chain
 
 
@@ -142,3 +144,45 @@ def test_the_first_call_without_gradients_for_good_trains_afterwards():
     y.sum().backward()
     assert torch.allclose(seen, y)
     assert all(p.grad.abs().sum() > 0 for p in layer.parameters())
+
+
+class Surrogate(torch.autograd.Function):
+    """A step function whose gradient is a bump, as spiking networks have it."""
+
+    @staticmethod
+    def forward(ctx, v):
+        ctx.save_for_backward(v)
+        return (v > 0).to(v.dtype)
+
+    @staticmethod
+    def backward(ctx, g):
+        (v,) = ctx.saved_tensors
+        return g / (1 + v.abs()) ** 2
+
+
+def _without_gradient(x, h, w):
+    with torch.no_grad():
+        size = h.abs().amax(-1, keepdim=True) + 1
+    return linear(x, w.x, w.bx) + h / size + w.bh
+
+
+LOST = {
+    "a custom gradient": lambda x, h, w: (
+        Surrogate.apply(linear(x, w.x, w.bx) + linear(h, w.h)) + 0.5 * h + w.bh
+    ),
+    "a custom gradient of x": lambda x, h, w: Surrogate.apply(linear(x, w.x, w.bx)) + 0.5 * h + w.bh,
+    "a block without gradients": _without_gradient,
+    "x over its rows": lambda x, h, w: linear(x - x.mean(0), w.x, w.bx) + 0.5 * h + w.bh,
+    "the batch's size": lambda x, h, w: linear(x, w.x, w.bx) + h / len(h) + w.bh,
+    "x by the batch's size": lambda x, h, w: linear(x / len(x), w.x, w.bx) + 0.5 * h + w.bh,
+}
+
+
+@pytest.mark.parametrize("which", list(LOST))
+def test_what_a_trace_would_lose_runs_on_the_loop(which, monkeypatch):
+    monkeypatch.setitem(STEPS, which, LOST[which])
+    cell = Step(5, 7, which=which)
+    with pytest.raises(NoRowError, match=r"is not that of the step itself|over the batch|rows"):
+        walked(fused, cell)
+    with pytest.raises(SettingError, match="has no kernel"):
+        ut.Recurrent(cell, engine="numba")(torch.randn(4, 3, 5))

@@ -6,6 +6,7 @@ import torch
 
 from undertow.cells.cell import Cell
 from undertow.compiler.differentiate import differentiate
+from undertow.compiler.guard import check
 from undertow.compiler.hoist import only
 from undertow.compiler.outside import around
 from undertow.compiler.plan import plan
@@ -25,7 +26,9 @@ def traced(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Vari
     weights = [torch.zeros(s, dtype=dtype) for s in shapes]
     found = trace(cell, weights, how)
     roles = [("u", found.sequences), ("m", found.masks), ("s", found.states), ("k", found.derived)]
-    joint = read(differentiate(found), [*roles, ("d", found.states)], found.batch)
+    both = differentiate(found)
+    joint = read(both, [*roles, ("d", found.states)], found.batch)
+    check(cell, found, both, weights, how)
     moves = ([False] if how.state_mask else []) + [True] * (found.masks - how.state_mask)
     assert joint.epilogue is not None
     outer = around(found, weights)
