@@ -14,6 +14,7 @@ from torch import Tensor, fx
 
 from undertow.cells.cell import Cell
 from undertow.compiler.graph import NoRowError
+from undertow.compiler.precision import products_in
 from undertow.compiler.trace import Traced, advance
 from undertow.compiler.variation import Variation
 
@@ -33,9 +34,10 @@ def check(
     dtype = weights[0].dtype if weights else torch.get_default_dtype()
 
     def drawn(*shape: int) -> Tensor:
-        return torch.randn(*shape, generator=generator, dtype=dtype)
+        return torch.randn(shape, generator=generator, dtype=dtype)
 
-    with torch.inference_mode(False), torch.enable_grad():
+    # Products in full, whatever torch's switch says: few rows and many are rounded differently.
+    with products_in("float32"), torch.inference_mode(False), torch.enable_grad():
         x = drawn(found.batch, cell.input_size)
         old = [drawn(*s.shape) for s in cell.start(found.batch)]
         masks = _masks(old, how, generator)
@@ -44,7 +46,8 @@ def check(
         theirs = _by_step(cell, [x, *old, *own], masks, sent, how)
         ours = _by_trace(found, joint, [x, *old, *own], masks, sent)
     for what, a, b in zip(_names(len(old), len(own)), ours, theirs, strict=True):
-        if not torch.allclose(a, b, rtol=0, atol=_near(b), equal_nan=True):
+        both = a.isfinite() & b.isfinite()  # what overflows here may just not do so there
+        if not torch.allclose(a[both], b[both], rtol=0, atol=_near(b)):
             raise NoRowError(
                 f"{what} of the traced step is not that of the step itself. A custom gradient, a block without "
                 f"gradients, the batch's size as a number, or work across the rows of a batch is lost in a trace"
