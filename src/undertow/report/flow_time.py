@@ -81,7 +81,9 @@ def gains(horizons: Sequence[Horizon]) -> Figure:
     axes.set_ylim(max(min(min(shown), floor) / 2, floor * 1e-4), max(max(shown), 1) * 2)
     axes.axhline(floor, color=style.MUTED, linewidth=0.9, dashes=(4, 3), zorder=1)
     small = {"color": style.MUTED, "size": style.SMALL}
-    axes.annotate(f"floor {floor:g}", (0, floor), (4, 3), textcoords="offset points", **small)
+    axes.annotate(
+        f"floor {floor:g}", (lags - 1, floor), (-4, 3), textcoords="offset points", ha="right", **small
+    )
     labels = []
     for one, color in zip(horizons, style.LAYERS * len(horizons), strict=False):
         axes.plot(range(len(one.gain)), one.gain, color=color, linewidth=1.8, zorder=3)
@@ -116,7 +118,10 @@ def _right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
     low, high = (math.log10(v) for v in axes.get_ylim())
     inches = axes.get_position().height * axes.figure.get_figheight()
     wishes = [math.log10(min(max(v, 10**low), 10**high)) if v > 0 else low for _, v, _ in labels]
-    places = style.spread(wishes, 0.36 * (high - low) / inches)
+    gap = 0.36 * (high - low) / inches
+    places = style.spread(wishes, gap)
+    lift = max(0.0, low + gap / 2 - min(places))  # what lies below the axes is named beside them
+    places = [place + lift * (place < (low + high) / 2) for place in places]
     for (name, _, color), at in zip(labels, places, strict=True):
         axes.annotate(
             name, (1.0, 10**at), (1.02, 10**at), xycoords=("axes fraction", "data"),
