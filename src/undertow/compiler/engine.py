@@ -20,6 +20,16 @@ ENGINES = ("auto", "eager", "numba")
 OLDEST_NUMBA = (0, 60)
 
 
+def check_engine(engine: str, where: str = "") -> None:
+    """Refuse a name that is none.
+
+    Raises:
+        SettingError: says where, and which there are.
+    """
+    if engine not in ENGINES:
+        raise SettingError(f"{where}engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
+
+
 class EagerWarning(UserWarning):
     """A cell runs on the eager loop although a kernel was wanted."""
 

@@ -20,7 +20,7 @@ from torch import Tensor, nn
 from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.weak import WeakTensorKeyDictionary
 
-from undertow.flow.nested import tensors
+from undertow.flow.nested import dense, tensors
 
 PACKAGE = Path(__file__).parents[1]
 OUTSIDE = (f"{Path(torch.__file__).parent}{os.sep}", f"{PACKAGE}{os.sep}")  # no line of the user's
@@ -43,7 +43,7 @@ class Cause:
 
 def finite(tensor: Tensor) -> bool:
     """Is every number one?"""
-    plain = tensor.coalesce().values() if tensor.is_sparse else tensor
+    plain = dense(tensor)
     return not plain.is_floating_point() or bool(plain.isfinite().all())
 
 
@@ -101,7 +101,7 @@ class Finder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         before = [
             t for t in tensors((args, named)) if not finite(t)
         ]  # looked at before, for it may be written over
-        spoilt = any(bool(_plain(t).isnan().any()) for t in before)
+        spoilt = any(bool(dense(t).isnan().any()) for t in before)
         result = function(*args, **named)
         name = str(function.overloadpacket.__name__).rstrip("_")
         if name not in UNWRITTEN and not spoilt:  # what came in spoilt was made by no operation of this pass
@@ -112,7 +112,7 @@ class Finder(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     def _spoilt(self, name: str, result: Tensor, before: list[Tensor]) -> None:
         known = next((self.infinite[t] for t in before if t in self.infinite), None)
-        if _plain(result).isnan().any():
+        if dense(result).isnan().any():
             self.first = known or self._here(name)
         elif known is not None:
             self.infinite[result] = known
@@ -137,10 +137,6 @@ class Finder(TorchDispatchMode):  # type: ignore[no-untyped-call]
         found = (FRAME.search(line) for line in node.metadata.get("traceback_", ()))
         then: list[tuple[str, int | None, str]] = [(f["file"], int(f["line"]), f["name"]) for f in found if f]
         return Cause(node.name(), node.metadata.get(MODULE, ""), _line_of(then))
-
-
-def _plain(tensor: Tensor) -> Tensor:
-    return tensor.coalesce().values() if tensor.is_sparse else tensor
 
 
 def _line_of(stack: list[tuple[str, int | None, str]]) -> str:

@@ -11,7 +11,7 @@ from torch import Tensor, nn
 
 from undertow.flow.depth import Depth, leaves
 from undertow.flow.loops import Loops, loopable
-from undertow.flow.nested import tensors
+from undertow.flow.nested import differentiable
 from undertow.flow.records import Flow, NonFinite, Time
 from undertow.flow.replay import Replays, replayable
 from undertow.flow.time import Walks, watchable
@@ -62,9 +62,8 @@ class Measuring:
 
     def came_out(self, output: Any) -> None:
         """The model gave this; its gradient will tell that backward has begun."""
-        for tensor in tensors(output):
-            if tensor.requires_grad:
-                tensor.register_hook(self._backward_began)  # type: ignore[no-untyped-call]
+        for tensor in differentiable(output):
+            tensor.register_hook(self._backward_began)  # type: ignore[no-untyped-call]
 
     def _backward_began(self, _: Tensor) -> None:
         if not self.waiting:

@@ -23,6 +23,16 @@ def tensors(value: Any) -> Iterator[Tensor]:
         yield from tensors([getattr(value, f.name) for f in fields(value)])
 
 
+def differentiable(value: Any) -> Iterator[Tensor]:
+    """Those that a gradient comes back to, in order."""
+    return (t for t in tensors(value) if t.requires_grad)
+
+
+def dense(tensor: Tensor) -> Tensor:
+    """The numbers that a sparse tensor holds; another tensor as it is."""
+    return tensor.coalesce().values() if tensor.is_sparse else tensor
+
+
 def mapped(value: Any, change: Callable[[Tensor], Tensor]) -> Any:
     """The same, each tensor changed; what is no plain container stays what it is."""
     if isinstance(value, Tensor):

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 from torch.nn.parallel import DataParallel, DistributedDataParallel
 
 from undertow.flow.finder import Finder, Modules, finite
-from undertow.flow.nested import mapped, tensors
+from undertow.flow.nested import differentiable, mapped, tensors
 from undertow.flow.records import NonFinite
 from undertow.flow.time import watchable
 from undertow.flow.undisturbed import devices_of, draw_from, draws_now, undisturbed
@@ -72,7 +72,7 @@ class Origin:
         if output is None:
             self.calls.remove(call)
             return
-        for place, tensor in enumerate(t for t in tensors(output) if t.requires_grad):
+        for place, tensor in enumerate(differentiable(output)):
             tensor.register_hook(self._keeper(call, place))  # type: ignore[no-untyped-call]
 
     def _keeper(self, call: _Call, place: int) -> Any:
@@ -154,7 +154,7 @@ def pass_again(model: nn.Module, call: _Call, step: int) -> NonFinite | None:
     sound = all(finite(t.detach()) for t in given)
     with modules.listening(), torch.autograd.set_detect_anomaly(True, check_nan=False), finder:
         output = call.module(*arguments, **named)
-    outputs = [t for t in tensors(output) if t.requires_grad]
+    outputs = list(differentiable(output))
     cause = finder.cause(list(tensors(output)))
     if cause is not None:
         return NonFinite(cause.op, cause.module, cause.where, "forward", step)

@@ -6,8 +6,9 @@
             optimizer.step()
     flow.records[-1].time[0].gradient["h"]     # ‖∂L/∂h_t‖, step by step of the sequence
 
-A step is what lies between two calls of an optimizer that holds a parameter of the model. Hooks lie on the model only
-while a step is measured; between such steps one hook decides that nothing is to be done. Watching draws no random
+A step is what lies between two calls of an optimizer that holds a parameter of the model. Hooks lie on the model's
+parts only while a step is measured; between such steps its calls are remembered, in case a gradient is no number, and
+no more. Watching draws no random
 number and changes none: a network ends with the same weights with it and without.
 """
 
@@ -31,7 +32,7 @@ from torch.utils.hooks import RemovableHandle
 
 from undertow.errors import SettingError
 from undertow.flow.measuring import Measuring, Parts
-from undertow.flow.nested import tensors
+from undertow.flow.nested import differentiable
 from undertow.flow.origin import Origin
 from undertow.flow.parameters import ByHand, spoilt, trained
 from undertow.flow.records import Flow, NonFinite
@@ -154,9 +155,8 @@ class Watch:
         if (
             self._within and self._found is None
         ):  # no optimizer will begin between this backward pass and its step
-            for tensor in tensors(output):
-                if tensor.requires_grad:
-                    tensor.register_hook(self._look_after_backward)  # type: ignore[no-untyped-call]
+            for tensor in differentiable(output):
+                tensor.register_hook(self._look_after_backward)  # type: ignore[no-untyped-call]
 
     def _look_after_backward(self, _: Tensor | None) -> None:
         torch.autograd.Variable._execution_engine.queue_callback(self._look_if_spoilt)

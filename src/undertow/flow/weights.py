@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 
 from torch import Tensor
 
+from undertow.flow.nested import dense
 from undertow.flow.records import Weight
 from undertow.flow.sampled import lengths, room, seen
 
@@ -67,9 +68,5 @@ class Weights:
         return [p.detach() for p in self.named.values()]
 
     def _gradients(self) -> dict[str, float]:
-        found = {n: _dense(g.detach()) for n, p in self.named.items() if (g := p.grad) is not None}
+        found = {n: dense(g.detach()) for n, p in self.named.items() if (g := p.grad) is not None}
         return dict(zip(found, lengths(list(found.values()), whole=self.exact), strict=True))
-
-
-def _dense(tensor: Tensor) -> Tensor:
-    return tensor.coalesce().values() if tensor.is_sparse else tensor

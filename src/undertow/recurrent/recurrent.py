@@ -15,7 +15,7 @@ from torch import Tensor, nn
 from torch.nn.utils.rnn import PackedSequence
 
 from undertow.cells.cell import Cell, check_contract, check_parts, output_size
-from undertow.compiler.engine import ENGINES
+from undertow.compiler.engine import check_engine
 from undertow.errors import CellError, SettingError, ShapeError
 from undertow.recurrent.packed import pack_like, unpack
 from undertow.recurrent.stack import Call, Outcome, Passage, Stack, run
@@ -69,8 +69,7 @@ class Recurrent(nn.Module):
                 raise CellError(
                     f"{where}: projection needs the name of the cell's weight 'projection'. Rename it."
                 )
-        if engine not in ENGINES:
-            raise SettingError(f"{where}: engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
+        check_engine(engine, f"{where}: ")
         self.cell, self.batch_first, self.projection = cell, batch_first, projection
         directions = 2 if bidirectional else 1
         self.stack = Stack(
@@ -110,8 +109,7 @@ class Recurrent(nn.Module):
         Raises:
             SettingError: no such engine.
         """
-        if engine not in ENGINES:
-            raise SettingError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
+        check_engine(engine)
         self.stack = replace(self.stack, engine=engine)
 
     def weights(self, number: int) -> Any:

@@ -14,8 +14,8 @@ from torch.nn.utils.rnn import PackedSequence
 
 from undertow import cells
 from undertow.cells.cell import Cell
-from undertow.compiler.engine import ENGINES
-from undertow.errors import SettingError, ShapeError
+from undertow.compiler.engine import check_engine
+from undertow.errors import ShapeError
 from undertow.recurrent.packed import pack_like, unpack
 from undertow.recurrent.stack import Call, Stack, Watcher, run
 from undertow.shapes import check_sequence
@@ -33,8 +33,7 @@ class _OnEngines:
         Raises:
             SettingError: no such engine.
         """
-        if engine not in ENGINES:
-            raise SettingError(f"engine must be one of {', '.join(ENGINES)}, got {engine!r}.")
+        check_engine(engine)
         self.engine = engine
 
 
