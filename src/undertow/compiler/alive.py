@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from undertow.compiler.atomic import integers
 from undertow.compiler.cache import Stored
-from undertow.compiler.shards import Share
+from undertow.compiler.shards import share_of
 from undertow.compiler.vector import (
     at,
     get,
@@ -52,11 +51,6 @@ def _share(address):
 _ALIVE = Stored(_share, "alive")
 
 
-@lru_cache(1)
-def _runner() -> Share:
-    return Share(_ALIVE.address)
-
-
 def highest(rows: Tensor) -> Tensor:
     """Of float32 numbers [rows, units, places]: the largest of each unit, or 0 where none is above it [units].
 
@@ -65,5 +59,5 @@ def highest(rows: Tensor) -> Tensor:
     count, units, places = rows.shape
     found = torch.empty(units)
     call = array("q", [rows.data_ptr(), count, rows.stride(0), units, places, found.data_ptr()])
-    _runner().alone(call.buffer_info()[0])
+    share_of(_ALIVE).alone(call.buffer_info()[0])
     return found

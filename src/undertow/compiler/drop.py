@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from array import array
-from functools import lru_cache
 
 import numpy as np
 import torch
@@ -13,7 +12,7 @@ from torch import Tensor
 from undertow.compiler.atomic import integers, take
 from undertow.compiler.buffers import POOL
 from undertow.compiler.cache import Stored
-from undertow.compiler.shards import Share
+from undertow.compiler.shards import share_of
 from undertow.compiler.vector import pointer16, pointer32
 
 PIECE = 1 << 16  # numbers that a thread takes at a time
@@ -39,11 +38,6 @@ def _share(address):
 _DROP = Stored(_share, "drop")
 
 
-@lru_cache(1)
-def _runner() -> Share:
-    return Share(_DROP.address)
-
-
 def drop(x: Tensor, bits: Tensor, least: int, scale: float) -> Tensor:
     """Of float32 x and as many int16 random bits, both contiguous."""
     y = POOL.empty(tuple(x.shape), x.dtype)
@@ -52,5 +46,5 @@ def drop(x: Tensor, bits: Tensor, least: int, scale: float) -> Tensor:
     pieces = -(-count // PIECE)
     places = [x.data_ptr(), bits.data_ptr(), y.data_ptr()]
     call = array("q", [0, pieces, *places, count, least, factor.buffer_info()[0]])
-    _runner().run(call, min(pieces, torch.get_num_threads()))
+    share_of(_DROP).run(call, min(pieces, torch.get_num_threads()))
     return y

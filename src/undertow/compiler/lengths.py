@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from array import array
-from functools import lru_cache
 
 import torch
 from torch import Tensor
 
 from undertow.compiler.atomic import integers
 from undertow.compiler.cache import Stored
-from undertow.compiler.shards import Share
+from undertow.compiler.shards import share_of
 from undertow.compiler.vector import at, load, load_part, pointer32, put, spread32, store, store_part, total
 
 LINE = 16  # numbers of a line
@@ -48,11 +47,6 @@ def _share(address):
 _LENGTHS = Stored(_share, "lengths")
 
 
-@lru_cache(1)
-def _runner() -> Share:
-    return Share(_LENGTHS.address)
-
-
 def can_measure(tensor: Tensor) -> bool:
     """Is it what the kernel reads: float32 on the CPU, without gaps?"""
     return tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
@@ -67,5 +61,5 @@ def squares_of(
     for tensor, some, other, copy in zip(tensors, lines, less, copies, strict=True):
         place, many = (0, 0) if some is None else (some.data_ptr(), some.numel())
         call.extend((tensor.data_ptr(), tensor.numel(), place, many, other, copy))
-    _runner().alone(call.buffer_info()[0])
+    share_of(_LENGTHS).alone(call.buffer_info()[0])
     return sums.tolist()

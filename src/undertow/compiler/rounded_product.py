@@ -7,7 +7,6 @@ has its own rows or its own columns of C, whichever are more.
 from __future__ import annotations
 
 from array import array
-from functools import lru_cache
 
 import torch
 from numba import njit
@@ -18,7 +17,7 @@ from undertow.compiler.buffers import POOL, SMALL
 from undertow.compiler.cache import Stored
 from undertow.compiler.rounded import columns_product, tiles_begin, tiles_end
 from undertow.compiler.rounded_pack import left_tile, right_panel
-from undertow.compiler.shards import Share
+from undertow.compiler.shards import share_of
 from undertow.compiler.tiles import BLOCK, DEPTH, SIDE, SPARE
 from undertow.compiler.vector import at, pointer32
 
@@ -90,11 +89,6 @@ def _share(call_address):
 _PRODUCT = Stored(_share, "rounded_product")
 
 
-@lru_cache(1)
-def _runner() -> Share:
-    return Share(_PRODUCT.address)
-
-
 def rounded_product(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
     """C = A·B into `out`, whose rows are contiguous."""
     (m, depth), n = a.shape, b.shape[1]
@@ -102,7 +96,7 @@ def rounded_product(a: Tensor, b: Tensor, out: Tensor) -> Tensor:
     room = POOL.empty((max(SMALL, threads * ROOM),), torch.uint8)
     sides = [a.data_ptr(), a.stride(1), a.stride(0), b.data_ptr(), b.stride(0), b.stride(1)]
     sizes = [out.data_ptr(), out.stride(0), m, n, depth, room.data_ptr(), int(n > m)]
-    _runner().run(array("q", [0, threads, *sides, *sizes]), threads)
+    share_of(_PRODUCT).run(array("q", [0, threads, *sides, *sizes]), threads)
     return out
 
 

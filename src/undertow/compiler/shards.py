@@ -18,6 +18,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
+from typing import Protocol
 
 import torch
 
@@ -45,6 +46,20 @@ class Share:
         self.alone(place)
         for one in waiting:
             one.result()
+
+
+class Compiled(Protocol):
+    """What has machine code, built or loaded when it is first asked for."""
+
+    @property
+    def address(self) -> int:
+        """Where that is."""
+
+
+@lru_cache
+def share_of(compiled: Compiled) -> Share:
+    """Of one function that all calls have in common; asked for at its first call."""
+    return Share(compiled.address)
 
 
 _HOME = os.getpid()
