@@ -21,6 +21,7 @@ from torch.utils.flop_counter import FlopCounterMode
 
 import undertow as ut
 from undertow.cells.catalog import built_in
+from undertow.errors import SettingError
 from undertow.report.table import print_table
 from undertow.sizing.size import size
 
@@ -161,7 +162,16 @@ def by_ptflops(network: nn.Module, x: Tensor) -> int:
     return int(macs)
 
 
-FAILURES = (RuntimeError, TypeError, ValueError, AttributeError, AssertionError, KeyError, IndexError)
+FAILURES = (
+    SettingError,
+    RuntimeError,
+    TypeError,
+    ValueError,
+    AttributeError,
+    AssertionError,
+    KeyError,
+    IndexError,
+)
 PEERS: dict[str, Callable[[nn.Module, Tensor], int]] = {
     "torchinfo": by_torchinfo,
     "fvcore": by_fvcore,
@@ -172,7 +182,10 @@ PEERS: dict[str, Callable[[nn.Module, Tensor], int]] = {
 def asked(peer: Callable[[nn.Module, Tensor], int], network: nn.Module, x: Tensor) -> int | str:
     """Its answer, or the error it leaves with."""
     try:
-        return peer(copy.deepcopy(network), x)
+        own = copy.deepcopy(network)
+        if isinstance(own, ut.Recurrent):
+            own.set_engine("auto")  # where a peer traces, that is the loop
+        return peer(own, x)
     except FAILURES as error:  # which is its answer
         return type(error).__name__
 

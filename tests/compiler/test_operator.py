@@ -12,8 +12,9 @@ from torch import nn
 import undertow as ut
 from undertow import cells
 from undertow.compiler import operator
-from undertow.compiler.engine import walk
+from undertow.compiler.engine import EagerWarning, walk
 from undertow.compiler.variation import Variation
+from undertow.errors import SettingError
 from undertow.unroll.chain import Course, chain
 
 PLAIN = Variation()
@@ -141,6 +142,28 @@ def test_exported_with_the_kernel_takes_any_length():
     assert calls(program)
     other = torch.randn(11, 4, 5)
     torch.testing.assert_close(program.module()(other), net(other))
+
+
+@pytest.mark.filterwarnings("ignore")  # the tracer warns of every shape that Python looks at
+def test_traced_by_jit_it_is_the_eager_loop():
+    net, x = ut.Recurrent(cells.LSTM(4, 5)), torch.randn(6, 3, 4)
+    program = torch.jit.trace(net, x)
+    torch.testing.assert_close(program(x)[0], net(x)[0])
+    net.set_engine("numba")
+    assert net(x)[0].shape == (6, 3, 5)  # nothing of it is remembered as a refusal
+
+
+def test_a_dtype_without_kernels_gets_one_word():
+    net, x = ut.Recurrent(cells.LSTM(4, 5)).bfloat16(), torch.randn(6, 3, 4, dtype=torch.bfloat16)
+    with pytest.warns(EagerWarning, match="LSTM.*float32 or float64.*bfloat16"):
+        net(x)
+    net.set_engine("numba")
+    with pytest.raises(SettingError, match="bfloat16"):
+        net(x)
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        net.set_engine("auto")
+        net.to("meta")(x.to("meta"))
 
 
 def test_a_program_of_a_cell_that_is_not_known_says_so():

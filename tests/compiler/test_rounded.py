@@ -11,7 +11,7 @@ from torch.utils._python_dispatch import TorchDispatchMode
 import undertow as ut
 from cases import Case
 from undertow import cells
-from undertow.compiler.function import fused
+from undertow.compiler.function import PLAIN, fused, prepare
 from undertow.compiler.precision import has_unit, products_in, resolved
 from undertow.compiler.rounded import PACK_ROUNDED, round_rows, rounded_part, tiles_begin, tiles_end
 from undertow.compiler.rounded_product import rounded_product
@@ -138,17 +138,21 @@ def test_a_walk_is_that_of_rounded_products(kind):
 
 @tiles
 def test_a_team_rounds_as_one_thread_does():
-    made = problem(Case("", cells.LSTM(20, 300)), steps=3, batch=11, dtype=torch.float32)
+    made = problem(Case("", cells.LSTM(20, 420)), steps=3, batch=11, dtype=torch.float32)
     before = torch.get_num_threads()
     found = []
+    with products_in("bfloat16"):
+        assert prepare(made.cell, made.x, made.weights, PLAIN).made.kernel("forward").wants_team(11, 2)
     try:
         for threads in (1, 2):
             torch.set_num_threads(threads)
             with products_in("bfloat16"):
-                found.append(made.walk(fused))
+                found.append(results(made, fused))
     finally:
         torch.set_num_threads(before)
-    assert all(torch.equal(one, two) for one, two in zip(*found, strict=True))
+    *pairs, bias = zip(*found, strict=True)
+    assert all(torch.equal(one, two) for one, two in pairs)
+    torch.testing.assert_close(*bias)  # its sum over rows is made in parts
 
 
 def test_float64_and_those_who_did_not_ask_are_left_alone():

@@ -41,7 +41,7 @@ def in_json(names):
     [
         ("a.csv", in_csv(NAMES).encode()),
         ("a.tsv", in_csv(NAMES).replace(",", "\t").encode()),
-        ("a.csv.gz", gzip.compress(in_csv(NAMES).encode())),
+        ("a.csv.gz", gzip.compress(in_csv(NAMES).encode(), mtime=0)),
         ("a.jsonl", in_json(NAMES).encode()),
         ("a.ndjson", in_json(NAMES).encode()),
     ],

@@ -10,6 +10,7 @@ from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 import undertow as ut
+from undertow.cells.catalog import built_in
 from undertow.errors import SettingError, ShapeError
 from undertow.sizing.size import size
 
@@ -222,6 +223,13 @@ def test_a_kernel_keeps_less_than_the_loop_and_multiplies_as_much(cell):
     assert kernel.total.kept_bytes < loop.total.kept_bytes
     of_start = 2 * B * cell.init().h.numel()
     assert kernel.total.backward_flops == loop.total.backward_flops + of_start  # the kernel's comes along
+
+
+@pytest.mark.parametrize("engine", ["numba", "eager"])
+@pytest.mark.parametrize("cell", [kind(F, H) for kind in built_in().values()], ids=str)
+def test_either_engine_keeps_what_hooks_see(cell, engine):
+    network, x = ut.Recurrent(cell, engine=engine), torch.randn(T, B, F)
+    assert size(network, x).total.kept_bytes == kept_in_a_real_run(network, x)
 
 
 # ---- at the door

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from collections.abc import Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -18,6 +19,8 @@ from undertow.unroll.chain import Course, chain
 
 ENGINES = ("auto", "eager", "numba")
 OLDEST_NUMBA = (0, 60)
+NO_MEMORY, NO_ROWS = "a tensor is on the device meta", "the batch is empty"
+SHAPE_ALONE = (NO_MEMORY, NO_ROWS)  # nothing is computed: no word of which engine does
 
 
 def check_engine(engine: str, where: str = "") -> None:
@@ -45,10 +48,9 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
         return _without_autocast(engine, cell, x, start, weights, course)
     if engine == "eager":
         return chain(cell, x, start, weights, course)
-    reason = _unfit(engine, x, start, weights, course)
-    if reason:
-        if engine == "numba":
-            raise SettingError(f'engine="numba" cannot run this: {reason}. Use engine="auto" or "eager".')
+    elsewhere, unheld = _called_from(engine, course), unfit([x, *start, *weights], start, x.shape[1])
+    if elsewhere or unheld:
+        say_unfit(engine, type(cell).__name__, elsewhere, unheld)
         return chain(cell, x, start, weights, course)
     if engine == "auto" and x.shape[0] == 1:
         return chain(cell, x, start, weights, course)  # one step is not worth a kernel's set-up
@@ -56,7 +58,7 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
     if missing:
         if engine == "numba":
             raise MissingExtraError(missing)
-        _warn_once(missing)
+        warn_once(missing)
         return chain(cell, x, start, weights, course)
     if _transformed() or _without_memory(x):
         return _by_operator(engine, cell, x, start, weights, course)
@@ -96,7 +98,7 @@ def _refused(
 ) -> tuple[Any, Any]:
     if engine == "numba":
         raise SettingError(f"{type(cell).__name__} has no kernel: {why}.")
-    _warn_once(
+    warn_once(
         f"{type(cell).__name__} runs on the eager loop, up to 10 times slower, because it has no kernel: {why}."
     )
     return chain(cell, x, start, weights, course)
@@ -118,24 +120,43 @@ def _differentiates_by_function() -> bool:
     return any(i.key() != torch._C._functorch.TransformType.Vmap for i in stack)
 
 
-def _unfit(engine: str, x: Tensor, start: Any, weights: Any, course: Course) -> str:
-    """Why this input cannot go through a kernel, or nothing."""
+def _called_from(engine: str, course: Course) -> str:
+    """Why no kernel can be called from where this is called, or nothing."""
     if torch.compiler.is_exporting() and engine == "auto":
         return "an exported program should run where undertow is not"
+    if torch._C._get_tracing_state() is not None:  # by torch.jit.trace
+        return "torch.jit.trace records operations of torch alone"
     if not torch.compiler.is_compiling() and _differentiates_by_function():
         return "it is called under torch.func.grad, vjp or jvp"
-    tensors = [x, *start, *weights]
-    if course.taps is not None:
-        return "every state's gradient is asked for"
+    return "every state's gradient is asked for" if course.taps is not None else ""
+
+
+def unfit(tensors: Sequence[Tensor], states: Sequence[Tensor], rows: int) -> str:
+    """Why kernels cannot hold these tensors, or nothing."""
+    if any(t.is_meta for t in tensors):
+        return NO_MEMORY
     if any(not t.is_cpu for t in tensors):
         return "kernels run on the CPU, and a tensor is elsewhere"
-    kinds_found = {t.dtype for t in tensors}
-    if len(kinds_found) > 1 or x.dtype not in (torch.float32, torch.float64):
-        kinds = ", ".join(sorted(map(str, kinds_found)))
-        return f"kernels hold float32 or float64, all alike, and got {kinds}"
-    if any(s.dim() != 2 for s in start):
+    kinds = {t.dtype for t in tensors}
+    if len(kinds) > 1 or not kinds <= {torch.float32, torch.float64}:
+        return f"kernels hold float32 or float64, all alike, and got {', '.join(sorted(map(str, kinds)))}"
+    if any(s.dim() != 2 for s in states):
         return "a state is not [B, n]"
-    return "" if x.shape[1] else "the batch is empty"
+    return "" if rows else NO_ROWS
+
+
+def say_unfit(engine: str, name: str, elsewhere: str, unheld: str) -> None:
+    """Refuse, where a kernel was asked for; else one word, where the tensors are what does not fit.
+
+    Raises:
+        SettingError: engine="numba".
+    """
+    if engine == "numba":
+        raise SettingError(
+            f'engine="numba" cannot run this: {elsewhere or unheld}. Use engine="auto" or "eager".'
+        )
+    if not elsewhere and unheld not in SHAPE_ALONE:
+        warn_once(f"{name} runs on the eager loop: {unheld}.")
 
 
 @seen_as_constant
@@ -158,7 +179,7 @@ def numba_missing() -> str:
 
 
 @not_looked_into
-def _warn_once(text: str) -> None:
+def warn_once(text: str) -> None:
     _warn(text)
 
 

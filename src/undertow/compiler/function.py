@@ -48,6 +48,18 @@ class Kept:
     saved: Tensor  # all in one piece of memory
     olds: list[Tensor | None]  # the states before every step, where a weight's gradient is made of them
 
+    def flat(self) -> list[Tensor | None]:
+        """All in one list, as autograd keeps it."""
+        return [self.saved, *self.olds, *self.derived, *self.feeds]
+
+    @staticmethod
+    def from_flat(tensors: Sequence[Tensor | None], plan: Plan) -> Kept:
+        """What `flat` gave."""
+        saved, *rest = tensors
+        states, feeds = len(plan.states), len(plan.sequences)
+        derived = rest[states : len(rest) - feeds]
+        return Kept(rest[len(rest) - feeds :], derived, saved, rest[:states])  # type: ignore[arg-type]
+
 
 def prepare(cell: Cell, x: Tensor, weights: Sequence[Tensor], course: Course) -> Walked:
     """Compile the step, if that has not been done, and lay out one call.
@@ -168,24 +180,35 @@ def _states(
     return olds, news
 
 
+def _held_anyway(walked: Walked, start: Tensor, olds: Tensor | None) -> Tensor:
+    """A start state, where nobody asks for its gradient in the memory of the states that are kept."""
+    first = walked.steps - 1 if walked.course.reverse else 0
+    return start if olds is None or start.requires_grad else olds.select(0, first)
+
+
 class _Walk(torch.autograd.Function):
     """Forward and backward walk of one recurrence; its inputs are start states, x and weights."""
 
     @staticmethod
     def forward(ctx: Any, walked: Walked, *inputs: Tensor) -> Any:
-        results, ctx.kept = forward(walked, inputs, "forward")
+        results, kept = forward(walked, inputs, "forward")
         ctx.walked = walked
         ctx.set_materialize_grads(False)
-        ctx.save_for_backward(*inputs, *results[: len(walked.made.plan.states)])
+        count = len(walked.made.plan.states)
+        start = [_held_anyway(walked, *pair) for pair in zip(inputs[:count], kept.olds, strict=True)]
+        ctx.save_for_backward(*start, *inputs[count:], *results[:count], *kept.flat())
         return tuple(results)
 
     @staticmethod
     def backward(ctx: Any, *gradients: Tensor | None) -> Any:
-        count = len(ctx.walked.made.plan.states)
-        inputs, news = ctx.saved_tensors[:-count], ctx.saved_tensors[-count:]
+        wanted, plan = ctx.needs_input_grad[1:], ctx.walked.made.plan
+        first, last = len(wanted), len(wanted) + len(plan.states)
+        saved = ctx.saved_tensors
+        inputs, news = saved[:first], saved[first:last]
         if torch.is_grad_enabled():
             return (None, *_differentiable(ctx.walked, inputs, gradients))
-        return (None, *backward(ctx.walked, inputs, news, ctx.kept, gradients, ctx.needs_input_grad[1:]))
+        kept = Kept.from_flat(saved[last:], plan)
+        return (None, *backward(ctx.walked, inputs, news, kept, gradients, wanted))
 
 
 def backward(

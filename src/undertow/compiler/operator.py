@@ -112,13 +112,16 @@ def backward(
     name: str,
     reverse: bool,
 ) -> list[Tensor]:
-    """Gradients of start states, x and weights; an empty tensor where none is wanted or there is none."""
+    """Gradients of start states, x and weights; an empty tensor where none is wanted or there is none.
+
+    `results` are those of forward, without the states after the last step.
+    """
     walked = _walked(name, x, weights, masks, reverse)
     count, plan = len(start), walked.made.plan
-    feeds = dict(zip(walked.made.feeds_read, results[2 * count :], strict=False))
+    feeds = dict(zip(walked.made.feeds_read, results[count:], strict=False))
     with torch.no_grad():
         derived = walked.made.around.derive(weights)
-    saved = results[2 * count + len(feeds)]
+    saved = results[count + len(feeds)]
     olds: list[Tensor | None] = [before(s, n, reverse) for s, n in zip(start, results, strict=False)]
     kept = Kept([feeds.get(n) for n in range(len(plan.sequences))], derived, saved, olds)
     found = function.backward(walked, [*start, x, *weights], results[:count], kept, gradients, wanted)
@@ -179,7 +182,8 @@ def _shapes_of_gradients(
 def _setup(ctx: Any, inputs: Any, output: Any) -> None:
     x, start, weights, masks, ctx.name, ctx.reverse = inputs
     ctx.counts = len(start), len(weights), len(masks)
-    ctx.save_for_backward(x, *start, *weights, *masks, *output)
+    count = len(start)
+    ctx.save_for_backward(x, *start, *weights, *masks, *output[:count], *output[2 * count :])
 
 
 def _pull(ctx: Any, gradients: Any) -> Any:

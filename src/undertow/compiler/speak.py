@@ -7,8 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from undertow.compiler.engine import _warn_once as warn_once
-from undertow.compiler.engine import numba_missing
+from undertow.compiler.engine import numba_missing, say_unfit, unfit, warn_once
 from undertow.compiler.generation import Begin, Drawn, Net
 from undertow.errors import MissingExtraError, SettingError
 
@@ -23,12 +22,9 @@ def speak(engine: str, net: Net, begin: Begin, longest: int) -> Drawn | None:
     """
     if engine == "eager":
         return None
-    reason = _unfit(net, begin)
-    if reason:
-        if engine == "numba":
-            raise SettingError(
-                f'engine="numba" cannot draw from this: {reason}. Use engine="auto" or "eager".'
-            )
+    elsewhere, unheld = _called_from(), _unheld(net, begin)
+    if elsewhere or unheld:
+        say_unfit(engine, type(net.cells[0]).__name__, elsewhere, unheld)
         return None
     missing = numba_missing()
     if missing:
@@ -49,18 +45,14 @@ def speak(engine: str, net: Net, begin: Begin, longest: int) -> Drawn | None:
         return None
 
 
-def _unfit(net: Net, begin: Begin) -> str:
-    """Why kernels cannot draw from this here and now, or nothing."""
-    if torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None:
-        return "it is called under a transform (torch.compile, torch.export or torch.func)"
+def _called_from() -> str:
+    looked_on = torch.compiler.is_compiling() or torch._C._functorch.peek_interpreter_stack() is not None
+    return "it is called under a transform (torch.compile, torch.export or torch.func)" if looked_on else ""
+
+
+def _unheld(net: Net, begin: Begin) -> str:
     states = [field for state in begin.states for field in state]
-    tensors = [*net.tensors, *states]
-    if any(t.device.type != "cpu" for t in (*tensors, begin.tokens)):
-        return "kernels run on the CPU, and a tensor is elsewhere"
-    kinds = {t.dtype for t in tensors}
-    if len(kinds) > 1 or not kinds <= {torch.float32, torch.float64}:
-        shown = ", ".join(sorted(map(str, kinds)))
-        return f"kernels hold float32 or float64, all alike, and got {shown}"
-    if any(s.dim() != 2 for s in states):
-        return "a state is not [B, n]"
-    return "" if begin.tokens.numel() else "there are no sequences"
+    elsewhere = not begin.tokens.is_cpu
+    return unfit([*net.tensors, *states], states, begin.tokens.numel()) or (
+        "kernels run on the CPU, and a tensor is elsewhere" if elsewhere else ""
+    )
