@@ -7,6 +7,8 @@ new indeed, a child runs a few lines of Python.
 import ast
 import ctypes
 import errno
+import importlib.metadata
+import importlib.util
 import os
 import platform
 import re
@@ -18,18 +20,17 @@ import time
 import warnings
 from pathlib import Path
 
-import llvmlite
-import numba
 import numpy as np
 import pytest
 import torch
 from llvmlite.binding import get_host_cpu_name
 
 import undertow as ut
-from undertow.compiler import build, cache, emit_numba, engine
+from undertow.compiler import build, cache, emit_numba, engine, machine_code, processor
 from undertow.compiler.atomic import integers
 from undertow.compiler.build import CacheWarning
-from undertow.compiler.cache import MARK, Stored, cache_folder
+from undertow.compiler.cache import MARK, cache_folder
+from undertow.compiler.machine_code import Stored
 from undertow.errors import MissingExtraError
 
 PACKAGE = Path(ut.__file__).parent
@@ -133,29 +134,33 @@ def test_where_the_folder_is(monkeypatch, given, folder):
 # ---- the name holds all that the code depends on
 
 
+def version(monkeypatch, of, number):
+    known = importlib.metadata.version
+    monkeypatch.setattr(importlib.metadata, "version", lambda name: number if name == of else known(name))
+
+
 def other_version(monkeypatch):
-    monkeypatch.setattr(numba, "__version__", "0.1")
+    version(monkeypatch, "numba", "0.1")
 
 
 def other_llvmlite(monkeypatch):
-    monkeypatch.setattr(llvmlite, "__version__", "0.1")
+    version(monkeypatch, "llvmlite", "0.1")
 
 
 def other_level(monkeypatch):
-    monkeypatch.setattr(numba.config, "OPT", 1)
+    monkeypatch.setattr(processor, "setting", lambda name: "1" if name == "OPT" else None)
 
 
 def other_helper(monkeypatch):
-    monkeypatch.setattr(cache.pkgutil, "get_data", lambda _package, name: name.encode())
+    monkeypatch.setattr(machine_code.pkgutil, "get_data", lambda _package, name: name.encode())
 
 
 def other_machine(monkeypatch):
-    codegen = type(cache.cpu_target.target_context.codegen())
-    monkeypatch.setattr(codegen, "magic_tuple", lambda _self: ("x86_64", "haswell", "+avx2"))
+    monkeypatch.setattr(processor, "identity", lambda: ("x86_64", "haswell", "+avx2"))
 
 
 def other_layout(monkeypatch):
-    monkeypatch.setattr(cache, "VERSION", 3)
+    monkeypatch.setattr(cache, "VERSION", 99)
 
 
 @pytest.mark.parametrize(
@@ -163,13 +168,13 @@ def other_layout(monkeypatch):
 )
 def test_the_name_changes_with(change, monkeypatch):
     before = triple()._path()
-    cache.built_with.cache_clear()
+    machine_code.built_with.cache_clear()
     try:
         change(monkeypatch)
         assert triple()._path() != before
     finally:
         monkeypatch.undo()
-        cache.built_with.cache_clear()
+        machine_code.built_with.cache_clear()
 
 
 def test_the_name_changes_with_source_and_tiles(monkeypatch):
@@ -196,14 +201,20 @@ def test_every_module_whose_functions_are_inlined_counts():
     for head in heads:
         wanted |= imports(re.sub(r"{\w+}", "x", head) + "    pass\n")
     for file in (PACKAGE / "compiler").glob("*.py"):
-        if re.search(r" = Stored\(_|return Stored\(share, f", file.read_text(encoding="utf-8")):
+        if re.search(r" = Stored\(_|^SHARES = ", file.read_text(encoding="utf-8")):
             wanted.add(file.name)
     while wanted - seen:
         name = (wanted - seen).pop()
         seen.add(name)
         wanted |= imports((PACKAGE / "compiler" / name).read_text(encoding="utf-8"))
-        wanted -= {"cache.py", "buffers.py", "shards.py"}  # Python around the code, and in none
-    assert seen == set(cache.HELPERS)
+        wanted -= {
+            "buffers.py",
+            "machine_code.py",
+            "panels.py",
+            "processor.py",
+            "shards.py",
+        }  # Python around the code, and in none
+    assert seen == set(machine_code.HELPERS)
 
 
 # ---- damage
@@ -392,7 +403,7 @@ KERNELS = '''
 import ctypes, os, sys, traceback
 import numpy as np
 from numba import njit
-from undertow.compiler import atomic, build, cache, tile
+from undertow.compiler import atomic, build, cache, machine_code, panels, tile
 
 HEAD = """
 from numba import njit
@@ -412,8 +423,8 @@ def share(address):
     gemm(a, {depth}, 1, b, c, {n}, {m}, {n}, {depth}, 0, 16)
 """
 built = []
-compile = cache.Stored._compile
-cache.Stored._compile = lambda self: (built.append(self.name), compile(self))[1]
+compile = machine_code.Stored._compile
+machine_code.Stored._compile = lambda self: (built.append(self.name), compile(self))[1]
 
 def call(source, half, *arrays):
     numbers = np.array([a.ctypes.data for a in arrays], np.int64)
@@ -429,7 +440,7 @@ def product_is_right(half, m, n, depth):
     """Every height of a tile and every width of a panel."""
     random = np.random.default_rng(0)
     a, b = (random.standard_normal(s).astype(np.float32) for s in ((m, depth), (depth, n)))
-    width = tile.panel_width(32)
+    width = panels.panel_width(32)
     panels = -(-n // width)
     padded = np.pad(b, ((0, 0), (0, panels * width - n)))
     packed = np.ascontiguousarray(padded.reshape(depth, panels, width).transpose(1, 0, 2))
@@ -587,6 +598,57 @@ print(all_end_well([in_a_child(work)]))
     ]
 
 
+def test_a_filled_cache_needs_no_numba(folder):
+    """Nor does it load torch's tracer."""
+    script = """
+import sys, torch, undertow as ut
+torch.manual_seed(0)
+layer = ut.Recurrent(ut.cells.LSTM(3, 20))
+y, _ = layer(torch.randn(5, 4, 3))
+y.sum().backward()
+with torch.no_grad():
+    layer(torch.randn(5, 4, 3))
+print(*("numba" in sys.modules, "undertow.compiler.trace" in sys.modules, repr(float(layer.h_l0.grad.sum()))))
+"""
+    first, second = (child(script, UNDERTOW_CACHE=str(folder)) for _ in range(2))
+    assert (first[:2], second[:2]) == (["True", "True"], ["False", "False"])
+    assert first[2] == second[2]
+
+
+def test_numba_may_come_after_what_was_loaded_without_it(folder):
+    script = """
+import torch, undertow as ut
+layer = ut.Recurrent(ut.cells.LSTM(3, 20))
+print(layer(torch.ones(5, 4, 3))[0].shape[0])
+other = ut.Recurrent(ut.cells.GRU(3, HIDDEN))
+other(torch.ones(5, 4, 3))[0].sum().backward()
+layer(torch.ones(5, 4, 3))[0].sum().backward()
+print("numba" in __import__("sys").modules)
+"""
+    for hidden in ("20", "21"):
+        assert child(script.replace("HIDDEN", hidden), UNDERTOW_CACHE=str(folder)) == ["5", "True"]
+
+
+def test_numba_that_cannot_be_loaded(folder):
+    """It is there, but what it stands on is not."""
+    script = """
+import sys, warnings, torch, undertow as ut
+sys.modules["numba"] = None
+import importlib.util
+importlib.util.find_spec = lambda name: name
+with warnings.catch_warnings(record=True) as caught:
+    warnings.simplefilter("always")
+    ut.Recurrent(ut.cells.LSTM(3, 20))(torch.ones(5, 4, 3))
+try:
+    ut.Recurrent(ut.cells.LSTM(3, 20), engine="numba")(torch.ones(5, 4, 3))
+except ut.errors.MissingExtraError as error:
+    print(str(caught[0].message) == str(error), error)
+"""
+    words = child(script, UNDERTOW_CACHE=str(folder))
+    assert words[0] == "True"
+    assert " ".join(words[1:]).startswith("Kernels need Numba, which cannot be loaded (")
+
+
 def test_numbas_own_cache_is_never_asked():
     """It fails at import where neither the package nor the home can be written."""
     script = """
@@ -624,7 +686,7 @@ print(*(w.message for w in caught if w.category is cache.CacheWarning))
     words = child(script, prefix=READ_ONLY, UNDERTOW_CACHE="", XDG_CACHE_HOME="", HOME="/nowhere")
     assert words[:2] == ["0.5", "0.5"]
     assert " ".join(words[2:]).startswith(
-        "Compiled kernels cannot be kept in /nowhere/.cache/undertow/kernels-2 ("
+        "Compiled kernels cannot be kept in /nowhere/.cache/undertow/kernels-3 ("
     )
     assert words.count("kept") == 1
 
@@ -644,19 +706,18 @@ def ask_again():
 
 
 def without(monkeypatch):
-    monkeypatch.setitem(sys.modules, "numba", None)
-    return (
-        r"^Kernels need Numba, which cannot be loaded \(.*\)\. Install it with: pip install 'numba>=0\.60'$"
-    )
+    known = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None if name == "numba" else known(name))
+    return r"^Kernels need Numba, which is not installed\. Install it with: pip install 'numba>=0\.60'$"
 
 
 def too_old(monkeypatch):
-    monkeypatch.setattr(numba, "__version__", "0.59.1")
+    version(monkeypatch, "numba", "0.59.1")
     return r"^Kernels need Numba 0\.60 or newer, found 0\.59\.1\. Upgrade: pip install --upgrade numba$"
 
 
 def told_not_to(monkeypatch):
-    monkeypatch.setattr(numba.config, "DISABLE_JIT", 1)
+    monkeypatch.setenv("NUMBA_DISABLE_JIT", "1")
     return r"^Kernels need Numba to compile, and NUMBA_DISABLE_JIT tells it not to\. Unset it\.$"
 
 

@@ -47,6 +47,8 @@ REFUSED = {
     "cumulative": lambda z, h: z.cumsum(-1),
     "product of two states": lambda z, h: torch.bmm(z[:, None, :], h[:, :, None]).squeeze(1) * z,
     "rows meet rows": lambda z, h: (z @ h.T) @ z,
+    "bits of whole numbers": lambda z, h: tanh(z) * (z.long() & 3),
+    "numbers that wrap": lambda z, h: tanh(z) + (100 * z).to(torch.int8),
     "another dtype": lambda z, h: tanh(z.float()).double(),
 }
 HELD = {
@@ -82,6 +84,31 @@ def test_it_is_refused(body):
     made = problem(Case("", cell_of(body)), steps=2, batch=3)
     with pytest.raises(NoRowError):
         made.walk(fused)
+
+
+def test_cells_that_are_equal_but_for_what_was_set_by_hand_are_not_one():
+    slow, fast = (cell_of(lambda z, h: tanh(z)) for _ in range(2))
+    body = type(slow)
+
+    class Scaled(body):
+        def step(self, x: Tensor, state: Any, w: Any) -> Any:
+            return self.State(self.scale * super().step(x, state, w).h)
+
+    slow, fast = Scaled(I, H), Scaled(I, H)
+    object.__setattr__(slow, "scale", 0.1)
+    object.__setattr__(fast, "scale", 3.0)
+    assert slow == fast
+    for cell in (slow, fast):
+        assert_agree(problem(Case("", cell), steps=3, batch=4))
+
+
+def test_a_step_that_was_replaced_is_compiled_anew(monkeypatch):
+    cell = ut.cells.RNN(I, H)
+    assert_agree(problem(Case("", cell), steps=3, batch=4))
+    monkeypatch.setattr(
+        ut.cells.RNN, "step", lambda self, x, s, w: self.State(linear(x, w.x, w.b) - linear(s.h, w.h))
+    )
+    assert_agree(problem(Case("", cell), steps=3, batch=4))
 
 
 @pytest.mark.parametrize("body", HELD.values(), ids=list(HELD))

@@ -55,6 +55,20 @@ STEPS = {
         torch.round(h + h.mean(-1, keepdim=True)) + linear(x, w.x, w.bx) + w.bh
     ),
     "sum of ones": lambda x, h, w: h / torch.ones_like(h).sum(-1, keepdim=True) + linear(x, w.x, w.bx) + w.bh,
+    "largest of a row": lambda x, h, w: (
+        torch.tanh(h * w.bh + linear(x, w.x, w.bx) * h).amax(-1, keepdim=True) * h
+        + linear(x, w.x, w.bx)
+        + w.bh
+    ),
+    "shares of a row": lambda x, h, w: (
+        torch.softmax(h * h * w.bh + linear(x, w.x, w.bx) * h, -1) + linear(x, w.x) * 0.1
+    ),
+    "divided by nothing": lambda x, h, w: torch.tanh(
+        torch.div(h, 0.0 * w.bh.abs(), rounding_mode="floor") + linear(x, w.x, w.bx)
+    ),
+    "divided by the number 0": lambda x, h, w: torch.tanh(
+        torch.div(h, 0.0, rounding_mode="floor") + linear(x, w.x, w.bx) + w.bh
+    ),
     "roll by all": lambda x, h, w: torch.tanh(torch.roll(h, h.shape[-1], -1) + linear(x, w.x, w.bx)) + w.bh,
 }
 

@@ -13,10 +13,11 @@ from functools import lru_cache
 from types import ModuleType
 from typing import Any
 
-from undertow.compiler.cache import CacheWarning, Stored
+from undertow.compiler.cache import CacheWarning
 from undertow.compiler.emit_numba import emit
+from undertow.compiler.machine_code import Function, Stored
+from undertow.compiler.panels import REGISTERS, ROWS
 from undertow.compiler.plan import Plan
-from undertow.compiler.tile import REGISTERS, ROWS
 
 
 def build(plan: Plan, half: str, bits: int) -> Stored:
@@ -28,12 +29,18 @@ def build(plan: Plan, half: str, bits: int) -> Stored:
 def _load(source: str, half: str) -> Stored:
     digest = hashlib.sha256(repr((source, REGISTERS, ROWS)).encode()).hexdigest()[:32]
     name = f"undertow_kernels.{half}_{digest}"
+    return Stored.later(lambda: _share(source, name), name, half)
+
+
+def _share(source: str, name: str) -> Function:
+    """The Python function that a source defines."""
     module: Any = ModuleType(name)
     sys.modules[name] = module
     lines = source.splitlines(keepends=True)
     linecache.cache[name] = (len(source), None, lines, name)  # so that a traceback shows its lines
     exec(compile(source, name, "exec"), vars(module))
-    return Stored(module.share, half)
+    found: Function = module.share
+    return found
 
 
 __all__ = ["CacheWarning", "build"]

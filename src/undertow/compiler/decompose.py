@@ -66,7 +66,10 @@ def floor_divided(x: Any, y: Any, *, rounding_mode: str | None = None) -> Any:
     if rounding_mode is None:
         return x / y
     rest = torch.remainder(x, y) if rounding_mode == "floor" else torch.fmod(x, y)
-    return torch.floor((x - rest) / y + 0.5)
+    whole = torch.floor((x - rest) / y + 0.5)
+    if isinstance(y, Tensor):
+        return torch.where(y == 0, x / y, whole)  # by nothing, torch gives the quotient itself
+    return whole if y else x / y
 
 
 def scattered_column(x: Tensor, source: Tensor, dim: int, index: int) -> Tensor:

@@ -11,7 +11,7 @@ from torch import Tensor
 
 from undertow.compiler.atomic import integers, take
 from undertow.compiler.buffers import POOL
-from undertow.compiler.cache import Stored
+from undertow.compiler.machine_code import Stored
 from undertow.compiler.shards import share_of
 from undertow.compiler.vector import pointer16, pointer32
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import importlib.metadata
+import importlib.util
+import os
 import warnings
 from collections.abc import Sequence
 from functools import lru_cache
@@ -69,6 +72,11 @@ def walk(engine: str, cell: Cell, x: Tensor, start: Any, weights: Any, course: C
         return fused(cell, x, start, weights, course)
     except NoRowError as error:
         return _refused(engine, str(error), cell, x, start, weights, course)
+    except MissingExtraError as error:
+        if engine == "numba":
+            raise
+        warn_once(str(error))
+        return chain(cell, x, start, weights, course)
 
 
 def _without_autocast(
@@ -166,14 +174,13 @@ def _missing() -> str:
 
 @lru_cache(1)
 def numba_missing() -> str:
-    """A sentence where Numba is missing or too old, else nothing."""
-    try:
-        import numba
-    except ImportError as error:
-        return f"Kernels need Numba, which cannot be loaded ({error}). Install it with: pip install 'numba>=0.60'"
-    if tuple(int(part) for part in numba.__version__.split(".")[:2]) < OLDEST_NUMBA:
-        return f"Kernels need Numba 0.60 or newer, found {numba.__version__}. Upgrade: pip install --upgrade numba"
-    if numba.config.DISABLE_JIT:
+    """A sentence where Numba is missing or too old, else nothing. It is not loaded for that: that takes a while."""
+    if importlib.util.find_spec("numba") is None:
+        return "Kernels need Numba, which is not installed. Install it with: pip install 'numba>=0.60'"
+    version = importlib.metadata.version("numba")
+    if tuple(int(part) for part in version.split(".")[:2]) < OLDEST_NUMBA:
+        return f"Kernels need Numba 0.60 or newer, found {version}. Upgrade: pip install --upgrade numba"
+    if os.environ.get("NUMBA_DISABLE_JIT", "0") != "0":
         return "Kernels need Numba to compile, and NUMBA_DISABLE_JIT tells it not to. Unset it."
     return ""
 

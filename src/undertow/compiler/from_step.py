@@ -24,7 +24,7 @@ def traced(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Vari
     """
     dtype = torch.float32 if bits == 32 else torch.float64
     weights = [torch.zeros(s, dtype=dtype) for s in shapes]
-    found = trace(cell, weights, how)
+    found = trace(cell, weights, how, dtype)
     roles = [("u", found.sequences), ("m", found.masks), ("s", found.states), ("k", found.derived)]
     both = differentiate(found)
     joint = read(both, [*roles, ("d", found.states)], found.batch)

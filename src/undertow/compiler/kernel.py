@@ -13,6 +13,15 @@ from torch import Tensor
 
 from undertow.compiler.buffers import POOL
 from undertow.compiler.build import build
+from undertow.compiler.panels import (
+    PACK,
+    PACK_ROUNDED,
+    PRODUCT,
+    ROUNDED_PRODUCT,
+    ROUNDING,
+    packed_size,
+    panel_width,
+)
 from undertow.compiler.plan import Plan
 from undertow.compiler.shards import Share, team_is_whole
 from undertow.compiler.signature import (
@@ -24,7 +33,6 @@ from undertow.compiler.signature import (
     weight_names,
 )
 from undertow.compiler.stages import Half, Product
-from undertow.compiler.tile import PACK, PRODUCT, packed_size, panel_width
 from undertow.compiler.tiles import SIDE, packed_bytes, rounded_room
 
 LEAST_ROWS = 4  # of a shard: fewer rows are not worth a second thread
@@ -101,11 +109,6 @@ class Kernel:
         """The address of a function that the kernel calls."""
         if not self.plan.rounded:
             return PRODUCT[self.bits].address
-        from undertow.compiler.rounded import (
-            ROUNDED_PRODUCT,
-            ROUNDING,
-        )  # for processors with a tile unit alone
-
         return (ROUNDED_PRODUCT if name == "product" else ROUNDING).address
 
     def pack(self, matrix: Tensor, transposed: bool) -> Tensor:
@@ -151,11 +154,7 @@ def _address(value: Any) -> int:
 
 @lru_cache(3)
 def _packer(bits: int, rounded: bool) -> Share:
-    if rounded:
-        from undertow.compiler.rounded import PACK_ROUNDED  # for processors with a tile unit alone
-
-        return Share(PACK_ROUNDED.address)
-    return Share(PACK[bits].address)
+    return Share((PACK_ROUNDED if rounded else PACK[bits]).address)
 
 
 def shards_of(batch: int, threads: int) -> list[tuple[int, int]]:

@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from undertow.compiler.atomic import integers
-from undertow.compiler.cache import Stored
+from undertow.compiler.machine_code import Stored
 from undertow.compiler.shards import share_of
 from undertow.compiler.vector import at, load, load_part, pointer32, put, spread32, store, store_part, total
 

@@ -66,18 +66,18 @@ def _compiled(name: str, shapes: tuple[tuple[int, ...], ...], bits: int) -> Recu
 
 
 def _walked(name: str, x: Tensor, weights: Sequence[Tensor], masks: list[Tensor], reverse: bool) -> Walked:
-    made = _made(name, weights)
+    made = _made(name, x, weights)
     return Walked(made, x.shape[0], x.shape[1], Course(reverse=reverse), [m.contiguous() for m in masks])
 
 
-def _made(name: str, weights: Sequence[Tensor]) -> Recurrence:
+def _made(name: str, x: Tensor, weights: Sequence[Tensor]) -> Recurrence:
     if name not in _NOTED:
         raise SettingError(
             f"This program walks the cell {name.partition(': ')[2]!r}, which this process does not know. "
             f"Build its module (undertow.Recurrent with that cell) and call it once under torch.compile first."
         )
     shapes = tuple(tuple(int(size) for size in w.shape) for w in weights)
-    return _compiled(name, shapes, BITS[weights[0].dtype])
+    return _compiled(name, shapes, BITS[x.dtype])
 
 
 @torch.library.custom_op("undertow::infer", mutates_args=())
@@ -150,7 +150,7 @@ def _shapes(
 def _shapes_and_kept(
     x: Tensor, start: list[Tensor], weights: list[Tensor], masks: list[Tensor], name: str, reverse: bool
 ) -> list[Tensor]:
-    made = _made(name, weights)
+    made = _made(name, x, weights)
     widths = [made.plan.sequences[n] for n in made.feeds_read]
     return [
         *_shapes(x, start, weights, masks, name, reverse),
@@ -171,7 +171,7 @@ def _shapes_of_gradients(
     name: str,
     reverse: bool,
 ) -> list[Tensor]:
-    used = [*[True] * len(start), *_made(name, weights).around.used]
+    used = [*[True] * len(start), *_made(name, x, weights).around.used]
     inputs = [*start, x, *weights]
     return [
         t.new_empty(t.shape) if w and u else t.new_empty(0)

@@ -97,11 +97,24 @@ def _tangent(graph: Graph) -> set[str]:
     return found
 
 
+def _compared(table: dict[str, Node]) -> set[str]:
+    """What the largest of a row is taken of. Backward asks which equals it, and what is computed anew may just not."""
+    found: set[str] = set()
+    stack = [i for node in table.values() if node.op == "rowmax" for i in node.inputs]
+    while stack:
+        name = stack.pop()
+        if isinstance(name, str) and name not in found:
+            found.add(name)
+            stack += table[name].inputs if table[name].op in ("slice", "cat", "copy") else ()
+    return found
+
+
 class _Cutter:
     """Walks back from what backward must give, and decides for each forward value: at hand, computed anew, or kept."""
 
     def __init__(self, table: dict[str, Node], states: list[str], tangent: set[str]) -> None:
         self.table, self.tangent = table, tangent
+        self.compared = _compared(table)
         self.inputs: list[Node] = []
         self.nodes: list[Node] = []
         self.kept: list[str] = []
@@ -136,7 +149,7 @@ class _Cutter:
             return False
         if node.op == "slice":  # only the columns that are asked for are kept
             return not self.at_hand(node.inputs[0])
-        if node.op not in POINTWISE:
+        if node.op not in POINTWISE or node.name in self.compared:
             return True
         cost = POINTWISE[node.op].cost
         return cost > CHEAP and not (cost <= RECOMPUTE and all(self.at_hand(i) for i in node.inputs))

@@ -28,7 +28,7 @@ def has_unit() -> bool:
     """Has this machine a tile unit that kernels can use?"""
     if numba_missing():
         return False
-    from undertow.compiler.rounded import has_tiles  # Numba is loaded only where it is used
+    from undertow.compiler.processor import has_tiles  # LLVM is loaded only where it is used
 
     return has_tiles()
 

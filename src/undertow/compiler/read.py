@@ -213,14 +213,22 @@ def _epilogue(
 
 def _name(reader: _Reader, node: Any, beyond: set[fx.Node]) -> str:
     if not isinstance(node, fx.Node) or node in beyond or node not in reader.names:
-        raise NoRowError("a gradient that is no row of numbers")
+        spelled = f"{_spelled(node)}{_line(node)}" if isinstance(node, fx.Node) else repr(node)
+        raise NoRowError(f"a new state, or the gradient of x or of a state, is no row of numbers: {spelled}")
     name: str = reader.names[node]
     return name
+
+
+SHORT = (torch.int8, torch.uint8, torch.int16)  # whose numbers wrap where a kernel's do not
 
 
 def _convert(reader: _Reader, node: Any) -> None:
     handler = HANDLERS.get(node.target)
     value = node.meta.get("val")
+    if isinstance(value, torch.Tensor) and value.dtype in SHORT:
+        raise NoRowError(f"{_spelled(node)}{_line(node)}: {value.dtype}")
+    if "bitwise" in _spelled(node) and value.dtype != torch.bool:
+        raise NoRowError(f"{_spelled(node)}{_line(node)}: bits of whole numbers")
     floating = isinstance(value, torch.Tensor) and value.is_floating_point()
     if handler is not _constant and floating and value.dtype != reader.dtype:
         raise NoRowError(f"{_spelled(node)}{_line(node)}: {value.dtype} among {reader.dtype}")

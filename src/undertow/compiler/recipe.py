@@ -233,7 +233,8 @@ def store(made: Callable[[], Recipe], cell: Cell, *key: Any) -> None:
 
 def _path(cell: Cell, key: tuple[Any, ...]) -> Path | None:
     kind, spelled = type(cell), repr(cell)
-    if not kind.__module__.startswith("undertow.cells.") or " at 0x" in spelled:
+    own = kind.__module__.startswith("undertow.cells.") and kind.step.__module__.startswith("undertow.cells.")
+    if not own or " at 0x" in spelled:  # another's class, or another's step in ours
         return None
     parts = (kind.__qualname__, spelled, key, torch.__version__, sys.implementation.cache_tag, _package())
     return cache_folder() / f"plan_{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.code"

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -71,15 +71,44 @@ def compile_step(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how
     except TypeError as error:
         raise NoRowError(f"its settings must be hashable: {error}") from error
     with BUILDING:
-        found = _attempted(cell, shapes, bits, how)
+        found = _attempted(cell, shapes, bits, how, _beside_fields(cell))
     if isinstance(found, NoRowError):
         raise NoRowError(str(found))
     return found
 
 
+@dataclass(frozen=True)
+class _Same:
+    """A thing, equal to itself alone."""
+
+    thing: Any = field(hash=False, compare=False)
+    number: int
+
+    @staticmethod
+    def of(thing: Any) -> _Same:
+        return _Same(thing, id(thing))
+
+
+def _beside_fields(cell: Cell) -> tuple[Any, ...]:
+    """What a step may depend on beside a cell's fields, by which cells are equal: its code, attributes set by hand."""
+    step = _Same.of(type(cell).step)
+    own = vars(cell)
+    if len(own) == len(fields(cell)):
+        return (step,)
+    return (step, *((name, _Same.of(thing)) for name, thing in own.items() if name not in _field_names(cell)))
+
+
+def _field_names(cell: Cell) -> set[str]:
+    return {f.name for f in fields(cell)}
+
+
 @lru_cache(512)
 def _attempted(
-    cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation
+    cell: Cell,
+    shapes: tuple[tuple[int, ...], ...],
+    bits: int,
+    how: Variation,
+    beside: tuple[Any, ...],  # part of the key alone
 ) -> Recurrence | NoRowError:
     """A refusal is remembered, too: a cell on the eager loop is not traced again at every call."""
     try:

@@ -9,41 +9,19 @@ times two of B keep four tiles of C busy.
 
 from __future__ import annotations
 
-import ctypes
-import platform
-import sys
-from functools import lru_cache
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
-from numba import config, njit, types
+from numba import njit, types
 from numba.core import cgutils
 from numba.extending import intrinsic
 
 from undertow.compiler.atomic import integers, take
-from undertow.compiler.cache import Stored
 from undertow.compiler.rounded_pack import BFloat, right_panel
 from undertow.compiler.tiles import BLOCK, DEPTH, SIDE
 from undertow.compiler.vector import INT64, Vec, at, load_part, pointer32, store_part
 
 INT8, INT16, INT32 = ir.IntType(8), ir.IntType(16), ir.IntType(32)
-ARCH_PRCTL, ASK, TILE_DATA = 158, 0x1023, 18  # Linux: a process must ask before its threads may use tiles
-
-
-@lru_cache(1)
-def has_tiles() -> bool:
-    """Has this processor a tile unit for bfloat16, does Numba compile for it, and does the system let us use it?"""
-    if not sys.platform.startswith("linux") or platform.machine() != "x86_64":
-        return False
-    features = config.CPU_FEATURES
-    if features is None:
-        if config.CPU_NAME and config.CPU_NAME not in ("host", llvmlite.binding.get_host_cpu_name()):
-            return False
-        features = llvmlite.binding.get_host_cpu_features().flatten()
-    if not {"+amx-tile", "+amx-bf16", "+avx512bf16"} <= set(features.split(",")):
-        return False
-    return bool(ctypes.CDLL(None).syscall(ARCH_PRCTL, ASK, TILE_DATA) == 0)
 
 
 def _call(builder: Any, name: str, *arguments: Any) -> None:
@@ -252,20 +230,13 @@ def _rounded_product(call_address):
     rounded_part(rows, b, c, call[3], call[4], call[5], call[6], spare, call[8], call[9])
 
 
-PACK_ROUNDED = Stored(_share, "pack_rounded")
-ROUNDING, ROUNDED_PRODUCT = (
-    Stored(_rounding, "rounding"),
-    Stored(_rounded_product, "rounded_part"),
-)  # see `calls`
+SHARES = {"pack_rounded": _share, "rounding": _rounding, "rounded_part": _rounded_product}  # see `panels`
 
 
 __all__ = [
-    "PACK_ROUNDED",
-    "ROUNDED_PRODUCT",
-    "ROUNDING",
+    "SHARES",
     "address",
     "columns_product",
-    "has_tiles",
     "round_rows",
     "rounded_part",
     "tiles_begin",

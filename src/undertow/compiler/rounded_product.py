@@ -14,7 +14,7 @@ from torch import Tensor
 
 from undertow.compiler.atomic import integers, take
 from undertow.compiler.buffers import POOL, SMALL
-from undertow.compiler.cache import Stored
+from undertow.compiler.machine_code import Stored
 from undertow.compiler.rounded import columns_product, tiles_begin, tiles_end
 from undertow.compiler.rounded_pack import left_tile, right_panel
 from undertow.compiler.shards import share_of

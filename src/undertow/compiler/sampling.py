@@ -20,9 +20,9 @@ from torch import Tensor
 
 from undertow.compiler.draw import COOLEST
 from undertow.compiler.generation import DRAWN, Begin, Drawn, Net
+from undertow.compiler.panels import ROWS
 from undertow.compiler.recurrence import BITS, Recurrence, compile_step
 from undertow.compiler.shards import Share
-from undertow.compiler.tile import ROWS
 from undertow.compiler.token_loop import token_loop
 from undertow.compiler.token_shard import Layer, Ready, Shard
 from undertow.compiler.variation import Variation

@@ -15,7 +15,7 @@ from numba import int64, njit, types
 from numba.extending import intrinsic
 
 from undertow.compiler.atomic import integers, take
-from undertow.compiler.cache import Stored
+from undertow.compiler.panels import REGISTERS, ROWS
 from undertow.compiler.vector import (
     INT64,
     Vec,
@@ -25,7 +25,6 @@ from undertow.compiler.vector import (
     constant,
     first_lanes,
     get,
-    has_avx512,
     llvm_type,
     masked_load,
     masked_store,
@@ -36,13 +35,6 @@ from undertow.compiler.vector import (
 )
 
 EVEN = (9, 10, 12)  # rows left that two middle tiles take better than one high and one low
-REGISTERS = 3 if has_avx512() else 1  # Vecs across a panel
-ROWS = (8, 6, 4, 2, 1) if has_avx512() else (6, 5, 4, 2, 1)
-
-
-def panel_width(bits: int) -> int:
-    """Columns of a panel for float32 (32) or float64 (64)."""
-    return REGISTERS * 512 // bits
 
 
 def _tile(rows: int, registers: int) -> Any:
@@ -225,7 +217,7 @@ def _gemm(a, row, step, b, c, pitch, m, n, depth, add, lanes):
             _three(a, row, step, at(b, j * depth), width, at(c, j), pitch, m, depth, last, add)
 
 
-def _product(bits: int, pointer: Any) -> Stored:
+def _product(bits: int, pointer: Any) -> Any:
     lanes = 512 // bits
 
     def share(address):
@@ -238,11 +230,7 @@ def _product(bits: int, pointer: Any) -> Stored:
         b, c = at(pointer(call[2]), j * depth), at(pointer(call[3]), j)
         gemm(pointer(call[0]), call[1], 1, b, c, call[4], call[5], end - j, depth, 0, lanes)
 
-    return Stored(share, f"product{bits}")
-
-
-# C = A·B, of which one of a team's threads makes its part of the panels; see `calls.call_at`.
-PRODUCT = {32: _product(32, pointer32), 64: _product(64, pointer64)}
+    return share
 
 
 @njit(nogil=True, error_model="numpy")
@@ -255,7 +243,7 @@ def pack_panel(source, row, column, depth, count, out, width):
             put(at(out, k * width + j), 0.0)
 
 
-def _packer(bits: int, pointer: Any) -> Stored:
+def _packer(pointer: Any) -> Any:
     def share(address):
         call = integers(address)  # next panel, panels, source, row, column, depth, columns, out, width
         while True:
@@ -267,15 +255,12 @@ def _packer(bits: int, pointer: Any) -> Stored:
             out = at(pointer(call[7]), n * width * call[5])
             pack_panel(source, call[3], call[4], call[5], min(width, call[6] - n * width), out, width)
 
-    return Stored(share, f"pack{bits}")
+    return share
 
 
-PACK = {32: _packer(32, pointer32), 64: _packer(64, pointer64)}
-
-
-def packed_size(depth: int, n: int, width: int) -> int:
-    """Numbers that the panels of a [K, N] matrix take."""
-    return -(-n // width) * depth * width
-
-
-__all__ = ["PACK", "PRODUCT", "REGISTERS", "ROWS", "gemm", "packed_size", "panel_width"]
+SHARES = {
+    "product32": _product(32, pointer32),
+    "product64": _product(64, pointer64),
+    "pack32": _packer(pointer32),
+    "pack64": _packer(pointer64),
+}

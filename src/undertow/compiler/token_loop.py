@@ -20,8 +20,8 @@ from numba import carray, njit, types
 from numba.extending import intrinsic
 
 from undertow.compiler.atomic import integers, take
-from undertow.compiler.cache import Stored
 from undertow.compiler.draw import WITHIN, first_at, highest, pick, shares, uniform
+from undertow.compiler.machine_code import Stored
 from undertow.compiler.tile import gemm
 from undertow.compiler.token_records import FEED, FIELD, LAYER, SHARD
 from undertow.compiler.vector import INT64, at, get, load, pointer32, pointer64, put, store

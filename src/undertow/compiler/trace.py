@@ -54,13 +54,12 @@ class Traced:
     batch: int
 
 
-def trace(cell: Cell, weights: Sequence[Tensor], variation: Variation) -> Traced:
-    """Trace `cell.step` with the shapes and dtype of `weights`.
+def trace(cell: Cell, weights: Sequence[Tensor], variation: Variation, dtype: torch.dtype) -> Traced:
+    """Trace `cell.step` with the shapes of `weights`.
 
     Raises:
         NoRowError: the step is no fixed graph of tensor operations, or draws random numbers.
     """
-    dtype = weights[0].dtype if weights else torch.get_default_dtype()
     batch = _free_batch(cell, weights)
     states = [s.to(dtype).clone() for s in cell.start(batch)]  # a start may hand one tensor out twice
     masks = _mask_examples(states, variation, batch)

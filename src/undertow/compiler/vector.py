@@ -11,28 +11,17 @@ import operator
 from collections.abc import Callable
 from typing import Any
 
-import llvmlite.binding
 from llvmlite import ir
-from numba import config, types
+from numba import types
 from numba.core import cgutils
 from numba.extending import intrinsic, lower_builtin, models, register_model, type_callable
+
+from undertow.compiler.processor import has_avx512
 
 BYTES = 64
 FLAGS = ("contract",)  # a·b + c may become one instruction; nothing else is rearranged
 INT32, INT64 = ir.IntType(32), ir.IntType(64)
 SCALARS = {types.float32: ir.FloatType(), types.float64: ir.DoubleType()}
-
-
-def has_avx512() -> bool:
-    """Does Numba compile for 512-bit registers here?"""
-    features = config.CPU_FEATURES
-    if features is None:
-        if config.CPU_NAME and config.CPU_NAME not in ("host", llvmlite.binding.get_host_cpu_name()):
-            return any(
-                name in config.CPU_NAME for name in ("avx512", "icelake", "sapphire", "znver4", "znver5")
-            )
-        features = llvmlite.binding.get_host_cpu_features().flatten()
-    return "+avx512f" in features
 
 
 class Vec(types.Type):

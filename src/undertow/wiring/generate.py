@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 from undertow.compiler.generation import Begin, Net, no_numbers
 from undertow.compiler.speak import speak
-from undertow.errors import SettingError
+from undertow.errors import SettingError, ShapeError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.wiring.next_token import NextToken
 
@@ -97,6 +97,7 @@ def generate(
 
     Raises:
         SettingError: the network is bidirectional: what it says of a token depends on what follows.
+        ShapeError: the prefix is no row of tokens that the network knows.
         DivergedError: scores are no numbers, because weights or states are none.
     """
     stack = model.recurrent.stack
@@ -105,6 +106,7 @@ def generate(
             "generate: a bidirectional network reads a sequence from its end, too, so it cannot write one. "
             "Build it with bidirectional=False."
         )
+    _check_prefix(prefix, model.embedding.num_embeddings)
     if not longest:
         return prefix.new_zeros(0, count)
     net = net_of(model)
@@ -115,6 +117,17 @@ def generate(
         if drawn is not None:
             return drawn.tokens[len(prefix) - 1 :]
     return _step_by_step(model, prefix, count, longest, how, stop)
+
+
+def _check_prefix(prefix: Tensor, known: int) -> None:
+    if prefix.dim() != 1 or not len(prefix) or prefix.is_floating_point():
+        shown = f"{tuple(prefix.shape)} of {prefix.dtype}"
+        raise ShapeError(f"generate: prefix must be [P], whole numbers, at least one, got {shown}.")
+    least, most = int(prefix.min()), int(prefix.max())
+    if least < 0 or most >= known:
+        raise ShapeError(
+            f"generate: prefix must hold tokens from 0 to {known - 1}, got {least if least < 0 else most}."
+        )
 
 
 def net_of(model: NextToken) -> Net | None:
