@@ -26,10 +26,9 @@ import torch
 from llvmlite.binding import get_host_cpu_name
 
 import undertow as ut
-from undertow.compiler import build, cache, emit_numba, engine, machine_code, processor
+from undertow.compiler import cache, emit_numba, engine, machine_code, processor, source
 from undertow.compiler.atomic import integers
-from undertow.compiler.build import CacheWarning
-from undertow.compiler.cache import MARK, cache_folder
+from undertow.compiler.cache import MARK, CacheWarning, cache_folder
 from undertow.compiler.machine_code import Stored
 from undertow.errors import MissingExtraError
 
@@ -60,7 +59,7 @@ def triple(name="triple"):
         call = integers(address)
         call[0] = 3 * call[0]
 
-    return Stored(share, name)
+    return Stored.of(share, name)
 
 
 def assert_triples(stored):
@@ -131,6 +130,19 @@ def test_where_the_folder_is(monkeypatch, given, folder):
     assert cache_folder() == Path(folder) / f"kernels-{cache.VERSION}"
 
 
+def test_what_is_known_of_numba_without_it_is_what_it_says():
+    script = """
+from undertow.compiler import machine_code, processor
+before = processor.identity(), machine_code.built_with()
+machine_code.built_with.cache_clear()
+import numba
+from numba.core.registry import cpu_target
+print(before == (processor.identity(), machine_code.built_with()))
+print(processor.identity() == cpu_target.target_context.codegen().magic_tuple())
+"""
+    assert child(script) == ["True", "True"]
+
+
 # ---- the name holds all that the code depends on
 
 
@@ -148,7 +160,7 @@ def other_llvmlite(monkeypatch):
 
 
 def other_level(monkeypatch):
-    monkeypatch.setattr(processor, "setting", lambda name: "1" if name == "OPT" else None)
+    monkeypatch.setattr(processor, "level", lambda: "1")
 
 
 def other_helper(monkeypatch):
@@ -167,11 +179,11 @@ def other_layout(monkeypatch):
     "change", [other_version, other_llvmlite, other_level, other_helper, other_machine, other_layout]
 )
 def test_the_name_changes_with(change, monkeypatch):
-    before = triple()._path()
+    before = triple().path
     machine_code.built_with.cache_clear()
     try:
         change(monkeypatch)
-        assert triple()._path() != before
+        assert triple().path != before
     finally:
         monkeypatch.undo()
         machine_code.built_with.cache_clear()
@@ -179,12 +191,12 @@ def test_the_name_changes_with(change, monkeypatch):
 
 def test_the_name_changes_with_source_and_tiles(monkeypatch):
     """Two machines of one name and the same features may cut their matrices differently (NUMBA_CPU_NAME)."""
-    source = "def share(address):\n    pass\n"
-    paths = [build._load(source, "infer")._path(), build._load(source + "# other\n", "infer")._path()]
-    build._load.cache_clear()
-    monkeypatch.setattr(build, "ROWS", (5, 4, 2, 1))
-    paths.append(build._load(source, "infer")._path())
-    build._load.cache_clear()
+    text = "def share(address):\n    pass\n"
+    paths = [source.of_source(text, "infer").path, source.of_source(text + "# other\n", "infer").path]
+    source.of_source.cache_clear()
+    monkeypatch.setattr(source, "ROWS", (5, 4, 2, 1))
+    paths.append(source.of_source(text, "infer").path)
+    source.of_source.cache_clear()
     assert len(set(paths)) == 3
 
 
@@ -201,7 +213,7 @@ def test_every_module_whose_functions_are_inlined_counts():
     for head in heads:
         wanted |= imports(re.sub(r"{\w+}", "x", head) + "    pass\n")
     for file in (PACKAGE / "compiler").glob("*.py"):
-        if re.search(r" = Stored\(_|^SHARES = ", file.read_text(encoding="utf-8")):
+        if re.search(r"(?m) = Stored\.of\(_|^SHARES = ", file.read_text(encoding="utf-8")):
             wanted.add(file.name)
     while wanted - seen:
         name = (wanted - seen).pop()
@@ -403,7 +415,7 @@ KERNELS = '''
 import ctypes, os, sys, traceback
 import numpy as np
 from numba import njit
-from undertow.compiler import atomic, build, cache, machine_code, panels, tile
+from undertow.compiler import atomic, cache, machine_code, panels, source, tile
 
 HEAD = """
 from numba import njit
@@ -426,9 +438,9 @@ built = []
 compile = machine_code.Stored._compile
 machine_code.Stored._compile = lambda self: (built.append(self.name), compile(self))[1]
 
-def call(source, half, *arrays):
+def call(text, half, *arrays):
     numbers = np.array([a.ctypes.data for a in arrays], np.int64)
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(build._load(source, half).address)(numbers.ctypes.data)
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(source.of_source(text, half).address)(numbers.ctypes.data)
 
 def sigmoids(number=0):
     """Of -2 to 2; with another number, by another kernel."""
@@ -441,9 +453,9 @@ def product_is_right(half, m, n, depth):
     random = np.random.default_rng(0)
     a, b = (random.standard_normal(s).astype(np.float32) for s in ((m, depth), (depth, n)))
     width = panels.panel_width(32)
-    panels = -(-n // width)
-    padded = np.pad(b, ((0, 0), (0, panels * width - n)))
-    packed = np.ascontiguousarray(padded.reshape(depth, panels, width).transpose(1, 0, 2))
+    count = -(-n // width)
+    padded = np.pad(b, ((0, 0), (0, count * width - n)))
+    packed = np.ascontiguousarray(padded.reshape(depth, count, width).transpose(1, 0, 2))
     room = np.full((m + 2, n), np.nan, np.float32)
     call(GEMM.format(m=m, n=n, depth=depth), half, a, packed, room[1:-1])
     assert np.isnan(room[[0, -1]]).all()
@@ -515,7 +527,8 @@ def times(name, factor):
         numbers = atomic.integers(address)
         numbers[0] = factor * numbers[0]
     number = np.array([7], np.int64)
-    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(cache.Stored(share, name).address)(number.ctypes.data)
+    stored = machine_code.Stored.of(share, name)  # its code goes when it goes
+    ctypes.CFUNCTYPE(None, ctypes.c_void_p)(stored.address)(number.ctypes.data)
     return number[0]
 
 def first():
@@ -553,7 +566,7 @@ def work(first):
     return run
 
 print(all_end_well([in_a_child(work(n)) for n in range(6)]))
-cache.Stored._compile = None
+machine_code.Stored._compile = None
 print(all_end_well([in_a_child(work(0))]))
 """
     )
@@ -583,7 +596,7 @@ def work():
     torch.testing.assert_close(*results, rtol=1e-4, atol=1e-5)
 
 print(all_end_well([in_a_child(work)]))
-cache.Stored._compile = None
+machine_code.Stored._compile = None
 print(all_end_well([in_a_child(work)]))
 """
     )
@@ -635,7 +648,8 @@ def test_numba_that_cannot_be_loaded(folder):
 import sys, warnings, torch, undertow as ut
 sys.modules["numba"] = None
 import importlib.util
-importlib.util.find_spec = lambda name: name
+known = importlib.util.find_spec
+importlib.util.find_spec = lambda name, *more: name if name == "numba" else known(name, *more)
 with warnings.catch_warnings(record=True) as caught:
     warnings.simplefilter("always")
     ut.Recurrent(ut.cells.LSTM(3, 20))(torch.ones(5, 4, 3))

@@ -25,7 +25,7 @@ print("torch._dynamo" in sys.modules)
 @pytest.mark.parametrize("how", [Variation(), Variation(True, True, True)], ids=["plain", "joined"])
 def test_a_recipe_comes_back_whole(case, how):
     shapes = tuple(tuple(w.shape) for w in case.weights())
-    made = recurrence._attempted.__wrapped__(case.cell, shapes, 64, how)
+    made = recurrence._compiled(case.cell, shapes, 64, how)
     kept = recurrence._recipe(made)
     assert recipe.decoded(recipe.encoded(kept)) == kept
     for part in (made.around.prologue, made.around.hoisted, made.around.pull, made.epilogue):

@@ -48,7 +48,7 @@ def _share(address):
                 put(at(highest, unit), largest(most))
 
 
-_ALIVE = Stored(_share, "alive")
+_ALIVE = Stored.of(_share, "alive")
 
 
 def highest(rows: Tensor) -> Tensor:

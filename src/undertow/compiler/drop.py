@@ -35,7 +35,7 @@ def _share(address):
             y[i] = x[i] * (scale if bits[i] >= least else zero)  # 0 · NaN stays NaN, as in torch
 
 
-_DROP = Stored(_share, "drop")
+_DROP = Stored.of(_share, "drop")
 
 
 def drop(x: Tensor, bits: Tensor, least: int, scale: float) -> Tensor:

@@ -44,7 +44,7 @@ def _share(address):
         put(at(sums, n), total(squares))
 
 
-_LENGTHS = Stored(_share, "lengths")
+_LENGTHS = Stored.of(_share, "lengths")
 
 
 def can_measure(tensor: Tensor) -> bool:

@@ -21,7 +21,9 @@ import llvmlite.binding as llvm
 import msgspec
 
 from undertow.compiler import processor
+from undertow.compiler.aside import ASIDE
 from undertow.compiler.cache import cache_folder, keep_payload, kept_payload
+from undertow.compiler.uncollected import uncollected
 from undertow.errors import MissingExtraError
 
 HELPERS = (
@@ -53,48 +55,57 @@ Function = Callable[[Any], None]
 class Stored:
     """A compiled function of one address, a C function; built or loaded when its own address is first asked for."""
 
-    def __init__(self, function: Function, name: str) -> None:
-        self._make: Callable[[], Function] = lambda: function
-        self.module, self.name = function.__module__, name
+    def __init__(
+        self, make: Callable[[], Function], module: str, name: str, job: dict[str, str] | None = None
+    ) -> None:
+        """Of the Python function that `make` gives, asked for only where it has to be compiled.
+
+        Its module and name stand for it on the disk; `job` tells another process how to make it.
+        """
+        self.make, self.module, self.name, self.job = make, module, name, job or {}
         self._held: Any = None  # the code lives as long as this does
         self._address = 0
 
     @classmethod
-    def later(cls, make: Callable[[], Function], module: str, name: str) -> Stored:
-        """A function that is made only where it has to be compiled."""
-        found = cls.__new__(cls)
-        found._make, found.module, found.name = make, module, name
-        found._held, found._address = None, 0
-        return found
+    def of(cls, function: Function, name: str) -> Stored:
+        """A function that is there."""
+        return cls(lambda: function, function.__module__, name)
 
     @property
     def address(self) -> int:
         """Where the machine code is."""
         with LOADING:
             if not self._address:
-                self._address = self._load() or self._compile()
+                self._address = self._load() or self._load_from_aside() or self._compile()
             return self._address
 
     def _load(self) -> int:
         """The address of what the disk holds, or 0."""
-        payload = kept_payload(self._path())
+        payload = kept_payload(self.path)
         if payload is None:
             return 0
         entry, code = msgspec.msgpack.decode(payload, type=tuple[str, bytes])
         self._held = linked(code)
         return int(self._held.get_function_address(entry))
 
+    def _load_from_aside(self) -> int:
+        """The address of what another process is compiling, or 0."""
+        return self._load() if ASIDE.finished(self) else 0
+
+    @uncollected
     def _compile(self) -> int:
         numba = _numba()
-        function = self._make()
+        function = self.make()
         # Machine code from many processes meets in one, where a symbol must mean one thing: so every name is its own.
         function.__qualname__ = self.name
         self._held = numba.cfunc("void(int64)", error_model="numpy")(function)
         code = self._held._library.serialize_using_object_code()[2][0]
-        keep_payload(self._path(), msgspec.msgpack.encode((self._held.native_name, code)))
+        keep_payload(self.path, msgspec.msgpack.encode((self._held.native_name, code)))
         return int(self._held.address)
 
-    def _path(self) -> Path:
+    @property
+    def path(self) -> Path:
+        """Where it is kept."""
         parts = (self.module, self.name, built_with(), processor.identity())
         digest = hashlib.sha256(repr(parts).encode()).hexdigest()[:32]
         return cache_folder() / f"{self.name}_{digest}.code"
@@ -117,31 +128,36 @@ def of_module(module: str, name: str) -> Stored:
         found: Function = import_module(module).SHARES[name]
         return found
 
-    return Stored.later(make, module, name)
+    return Stored(make, module, name, {"module": module, "name": name})
 
 
 def linked(code: bytes) -> Any:
     """An engine of LLVM that holds object code, ready to run."""
-    machine = _target().create_target_machine(jit=True)
-    engine = llvm.create_mcjit_compiler(llvm.parse_assembly(""), machine)
+    engine = _engine(_target())
     engine.add_object_file(llvm.ObjectFileRef.from_data(code))
     engine.finalize_object()
     return engine
 
 
+def _engine(target: Any) -> Any:
+    return llvm.create_mcjit_compiler(llvm.parse_assembly(""), target.create_target_machine(jit=True))
+
+
 @lru_cache(1)
 def _target() -> Any:
-    """Of this machine, LLVM made ready."""
+    """Of this machine, LLVM made ready and every symbol that code may need made known to it."""
     llvm.initialize_native_target()
     llvm.initialize_native_asmprinter()
-    if "numba" in sys.modules:
-        from numba.core.runtime import rtsys
-
-        rtsys.initialize(import_module("numba.core.registry").cpu_target.target_context)
+    target = llvm.Target.from_default_triple()
+    _engine(target)  # the first one lets LLVM find what this process has loaded: the C library, Python
+    end = llvm.address_of_symbol("abort")
+    if "numba" in sys.modules or not end:
+        context = import_module("numba.core.registry").cpu_target.target_context
+        import_module("numba.core.runtime").rtsys.initialize(context)
     for symbol in ON_ERROR_ALONE:
         if not llvm.address_of_symbol(symbol):
-            llvm.add_symbol(symbol, llvm.address_of_symbol("abort"))
-    return llvm.Target.from_default_triple()
+            llvm.add_symbol(symbol, end)
+    return target
 
 
 @lru_cache(1)
@@ -153,4 +169,4 @@ def built_with() -> tuple[str, ...]:
         str(sys.implementation.cache_tag),
         *(importlib.metadata.version(name) for name in ("numba", "llvmlite")),
     )
-    return (*versions, processor.setting("OPT") or "3", helpers)
+    return (*versions, processor.level(), helpers)

@@ -5,7 +5,7 @@ The functions themselves stand in `tile` and `rounded`, which are loaded only wh
 
 from __future__ import annotations
 
-from undertow.compiler.machine_code import of_module
+from undertow.compiler.machine_code import Stored, of_module
 from undertow.compiler.processor import has_avx512
 
 REGISTERS = 3 if has_avx512() else 1  # Vecs across a panel
@@ -28,3 +28,8 @@ def panel_width(bits: int) -> int:
 def packed_size(depth: int, n: int, width: int) -> int:
     """Numbers that the panels of a [K, N] matrix take."""
     return -(-n // width) * depth * width
+
+
+def shared_functions(bits: int, rounded: bool) -> list[Stored]:
+    """What every kernel with matrices calls."""
+    return [PACK_ROUNDED, ROUNDING, ROUNDED_PRODUCT] if rounded else [PACK[bits], PRODUCT[bits]]

@@ -16,14 +16,18 @@ ARCH_PRCTL, ASK, TILE_DATA = 158, 0x1023, 18  # Linux: a process must ask before
 
 def setting(name: str) -> str | None:
     """One of Numba's own settings (NUMBA_...), or None where nobody set it."""
-    if (
-        "numba" in sys.modules or Path(".numba_config.yaml").exists()
-    ):  # its file of settings is for it to read
+    if sys.modules.get("numba") or Path(".numba_config.yaml").exists():  # a file that only Numba reads
         from numba import config
 
         value = getattr(config, name)
-        return None if value is None else str(value)
+        return None if value is None else str(int(value)) if isinstance(value, int) else str(value)
     return os.environ.get(f"NUMBA_{name}")
+
+
+def level() -> str:
+    """How far Numba lets LLVM optimise: 0 to 3."""
+    given = setting("OPT") or "3"
+    return "3" if given == "max" else given
 
 
 def name() -> str:

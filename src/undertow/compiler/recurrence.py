@@ -13,12 +13,16 @@ from torch import fx
 
 from undertow.cells.cell import Cell
 from undertow.compiler import recipe
+from undertow.compiler.aside import ASIDE
+from undertow.compiler.build import build
 from undertow.compiler.graph import NoRowError
 from undertow.compiler.hoist import Around, swift
 from undertow.compiler.kernel import Kernel
+from undertow.compiler.panels import shared_functions
 from undertow.compiler.plan import Plan
 from undertow.compiler.signature import reads
 from undertow.compiler.sums import Outer
+from undertow.compiler.uncollected import uncollected
 from undertow.compiler.variation import Variation
 
 BUILDING = threading.RLock()  # torch traces, and Numba compiles, in one thread at a time
@@ -124,11 +128,18 @@ def _compiled(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: V
     kept = recipe.load(cell, *key)
     if kept is not None:
         return _restored(cell, bits, kept)
-    from undertow.compiler.from_step import traced  # torch's tracer takes a second to load
-
-    made = traced(cell, shapes, bits, how)
+    ASIDE.begin(shared_functions(bits, how.rounded))  # while this process traces
+    made = _traced(cell, shapes, bits, how)
+    ASIDE.begin([build(made.plan, "backward", bits)])  # while this process compiles the walk forward
     recipe.store(lambda: _recipe(made), cell, *key)
     return made
+
+
+@uncollected
+def _traced(cell: Cell, shapes: tuple[tuple[int, ...], ...], bits: int, how: Variation) -> Recurrence:
+    from undertow.compiler.from_step import traced  # torch's tracer takes a second to load
+
+    return traced(cell, shapes, bits, how)
 
 
 def _recipe(made: Recurrence) -> recipe.Recipe:

@@ -86,7 +86,7 @@ def _share(call_address):
     tiles_end()
 
 
-_PRODUCT = Stored(_share, "rounded_product")
+_PRODUCT = Stored.of(_share, "rounded_product")
 
 
 def rounded_product(a: Tensor, b: Tensor, out: Tensor) -> Tensor:

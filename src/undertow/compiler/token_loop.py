@@ -218,4 +218,4 @@ def token_loop(bits: int) -> Stored:
     """The loop for float32 (32) or float64 (64); its machine code goes when it goes."""
     files = [pkgutil.get_data("undertow.compiler", f"{name}.py") or b"" for name in PARTS]
     version = hashlib.sha256(b"\0".join(files)).hexdigest()[:16]
-    return Stored(_speak32 if bits == 32 else _speak64, f"speak{bits}_{version}")
+    return Stored.of(_speak32 if bits == 32 else _speak64, f"speak{bits}_{version}")
