@@ -12,8 +12,9 @@ import undertow as ut
 from cases import Case
 from undertow import cells
 from undertow.compiler.function import PLAIN, fused, prepare
+from undertow.compiler.panels import PACK_ROUNDED
 from undertow.compiler.precision import has_unit, products_in, resolved
-from undertow.compiler.rounded import PACK_ROUNDED, round_rows, rounded_part, tiles_begin, tiles_end
+from undertow.compiler.rounded import round_rows, rounded_part, tiles_begin, tiles_end
 from undertow.compiler.rounded_product import rounded_product
 from undertow.compiler.shards import Share
 from undertow.compiler.tiles import SIDE, SPARE, packed_bytes, padded, rounded_room

@@ -11,9 +11,7 @@ from torch import Tensor, nn
 from torch.nn.parameter import UninitializedParameter
 
 from undertow.flow.finder import finite
-from undertow.flow.sampled import lengths
-
-SMALL = 1 << 16  # numbers of a parameter whose gradient is looked at in every step
+from undertow.flow.sampled import MOST, lengths
 
 
 def trained(model: nn.Module) -> dict[str, Tensor]:
@@ -32,7 +30,7 @@ def spoilt(named: Mapping[str, Tensor]) -> bool:
     those of what stands before it. Somewhere among them is a small parameter, as a bias.
     """
     gradients = [g for p in named.values() if (g := p.grad) is not None and g.layout == torch.strided]
-    small = [g for g in gradients if g.numel() <= SMALL] or gradients[:1]
+    small = [g for g in gradients if g.numel() <= MOST] or gradients[:1]
     if not small:
         return False
     if all(map(math.isfinite, lengths([g.detach() for g in small]))):

@@ -14,7 +14,8 @@ from torch import Tensor
 
 from undertow.compiler.engine import numba_missing
 
-LINE = 16  # numbers that are taken together: a cache line, which is read as a whole anyway
+LINE = 16  # numbers of a cache line, which is read as a whole anyway
+GROUP = 4  # lines that are taken together: the first costs a miss, the others come along
 MOST = 1 << 14  # numbers of a tensor that are looked at
 
 
@@ -99,9 +100,10 @@ def _lines(tensor: Tensor) -> Tensor | None:
 
 @lru_cache(1024)
 def _drawn(lines: int) -> Tensor:
-    """Some lines, in order, by a generator of its own."""
+    """Some lines, in groups and in order, by a generator of its own."""
     generator = torch.Generator().manual_seed(lines)
-    return torch.randint(lines, (MOST // LINE,), generator=generator).sort().values
+    groups = torch.randint(lines // GROUP, (MOST // LINE // GROUP, 1), generator=generator).sort(0).values
+    return (GROUP * groups + torch.arange(GROUP)).view(-1)
 
 
 def _flat(tensor: Tensor) -> Tensor:
