@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from array import array
 
-import torch
-from torch import Tensor
-
 from undertow.compiler.atomic import integers
 from undertow.compiler.machine_code import Stored
 from undertow.compiler.shards import share_of
@@ -51,13 +48,13 @@ def _share(address):
 _ALIVE = Stored.of(_share, "alive")
 
 
-def highest(rows: Tensor) -> Tensor:
-    """Of float32 numbers [rows, units, places]: the largest of each unit, or 0 where none is above it [units].
+def highest(address: int, rows: int, pitch: int, units: int, places: int) -> array[float]:
+    """The largest of each unit over all rows and places, or 0 where none is above it.
 
-    Units and places lie without gaps.
+    Of float32 numbers [rows, units, places] at an address; rows lie `pitch` numbers apart, units and places without
+    gaps.
     """
-    count, units, places = rows.shape
-    found = torch.empty(units)
-    call = array("q", [rows.data_ptr(), count, rows.stride(0), units, places, found.data_ptr()])
+    found = array("f", bytes(4 * units))
+    call = array("q", [address, rows, pitch, units, places, found.buffer_info()[0]])
     share_of(_ALIVE).alone(call.buffer_info()[0])
     return found

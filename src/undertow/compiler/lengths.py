@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from array import array
+from collections.abc import Sequence
 
-import torch
 from torch import Tensor
 
 from undertow.compiler.atomic import integers
@@ -47,19 +47,29 @@ def _share(address):
 _LENGTHS = Stored.of(_share, "lengths")
 
 
-def can_measure(tensor: Tensor) -> bool:
-    """Is it what the kernel reads: float32 on the CPU, without gaps?"""
-    return tensor.dtype == torch.float32 and tensor.device.type == "cpu" and tensor.is_contiguous()
+class Laid:
+    """A call for float32 tensors on the CPU, without gaps, of fixed sizes; made again and again.
 
+    It is laid out once, but for where the tensors are.
+    """
 
-def squares_of(
-    tensors: list[Tensor], lines: list[Tensor | None], less: list[int], copies: list[int]
-) -> list[float]:
-    """Sums of squares. `less` and `copies` are addresses of as many numbers as are looked at, or 0."""
-    sums = array("f", bytes(4 * len(tensors)))
-    call = array("q", [len(tensors), sums.buffer_info()[0]])
-    for tensor, some, other, copy in zip(tensors, lines, less, copies, strict=True):
-        place, many = (0, 0) if some is None else (some.data_ptr(), some.numel())
-        call.extend((tensor.data_ptr(), tensor.numel(), place, many, other, copy))
-    share_of(_LENGTHS).alone(call.buffer_info()[0])
-    return sums.tolist()
+    def __init__(self, counts: Sequence[int], lines: Sequence[Tensor | None]) -> None:
+        self._size = len(counts)
+        self._lines = lines  # held, for the call says where they are
+        self._call = array("q", [self._size, 0])
+        for count, some in zip(counts, lines, strict=True):
+            place, many = (0, 0) if some is None else (some.data_ptr(), some.numel())
+            self._call.extend((0, count, place, many, 0, 0))
+
+    def squares(
+        self, tensors: Sequence[Tensor], less: Sequence[Tensor], copies: Sequence[Tensor]
+    ) -> list[float]:
+        """Sums of squares, of what is left when `less` is taken off; what is looked at goes to `copies`, too."""
+        sums = array("f", bytes(4 * self._size))
+        call = self._call[:]  # two threads may measure at once
+        call[1] = sums.buffer_info()[0]
+        for place, given in ((2, tensors), (6, less), (7, copies)):
+            if given:
+                call[place::ITEM] = array("q", [t.data_ptr() for t in given])
+        share_of(_LENGTHS).alone(call.buffer_info()[0])
+        return sums.tolist()

@@ -5,12 +5,12 @@ Hooks are laid on modules that hold no others, for the length of one measured st
 
 from __future__ import annotations
 
+import math
 from collections import Counter
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
@@ -34,7 +34,7 @@ ENDS: dict[type[nn.Module], tuple[float, float]] = {
 }
 
 
-@dataclass
+@dataclass(slots=True)
 class _Seen:
     """One call, until its gradient has come."""
 
@@ -49,20 +49,10 @@ class _Seen:
 
     def point(self) -> Point:
         """In numbers."""
-        dead, saturated = (
-            None if (t := self.shares.get(n)) is None else float(t) for n in ("dead", "saturated")
-        )
+        dead, saturated = self.shares.get("dead"), self.shares.get("saturated")
         return Point(
-            self.module,
-            self.kind,
-            self.call,
-            self.size,
-            self.norm,
-            self.gradient,
-            dead,
-            saturated,
-            self.sampled,
-        )
+            self.module, self.kind, self.call, self.size, self.norm, self.gradient, dead, saturated, self.sampled
+        )  # fmt: skip
 
 
 @dataclass
@@ -94,7 +84,7 @@ class Depth:
         return tuple(one.point() for one in self.seen)
 
     def _came_out(self, module: nn.Module, _: Any, output: Any) -> None:
-        tensor = first_tensor(output)
+        tensor = output if isinstance(output, Tensor) else first_tensor(output)
         if tensor is None or not tensor.is_floating_point() or not tensor.numel():
             return
         name = self.names.get(module)
@@ -117,19 +107,18 @@ class Depth:
             tensor.register_hook(_noter(one, self.exact))  # type: ignore[no-untyped-call]
 
     def _shares(self, module: nn.Module, output: Tensor) -> dict[str, float]:
-        with torch.no_grad():
-            if isinstance(module, RECTIFIERS):
-                by_channel = bool(self.seen) and self.seen[-1].kind in CHANNELS_FIRST
-                return {"dead": dead_share(output, by_channel)}
-            if type(module) in ENDS:
-                return {"saturated": saturated_share(few(output), *_ends(module))}
-            return {}
+        if isinstance(module, RECTIFIERS):
+            by_channel = bool(self.seen) and self.seen[-1].kind in CHANNELS_FIRST
+            return {"dead": dead_share(output, by_channel)}
+        if type(module) in ENDS:
+            return {"saturated": saturated_share(few(output), *_ends(module))}
+        return {}
 
 
 def _noter(one: _Seen, exact: bool) -> Callable[[Tensor | None], None]:
     def note(gradient: Tensor | None) -> None:
         if gradient is not None:
-            (one.gradient,) = lengths([gradient.detach()], whole=exact)
+            (one.gradient,) = lengths([gradient], whole=exact)
 
     return note
 
@@ -145,23 +134,19 @@ def dead_share(output: Tensor, by_channel: bool) -> float:
 
     Of large outputs every so many rows are looked at, at least a few.
     """
-    units = _units(output, by_channel)
-    rows = -(-units.numel() // PLACES)
-    if rows > 1:
-        units = units[:: min(rows, max(1, len(units) // FEW))]
-    if measurable(units[0]):
+    shape = output.shape
+    channels = by_channel and len(shape) > 2
+    units = shape[1] if channels else shape[-1] if shape else 1
+    places = math.prod(shape[2:]) if channels else 1
+    rows = output.numel() // (units * places)
+    step = max(1, min(-(-output.numel() // PLACES), rows // FEW))
+    if measurable(output):
         from undertow.compiler.alive import highest
 
-        return float((highest(units) <= 0).double().mean())
-    return float((units.amax((0, 2)) <= 0).double().mean())
-
-
-def _units(output: Tensor, by_channel: bool) -> Tensor:
-    """[rows, units, places]"""
-    if by_channel and output.dim() > 2:
-        return output.flatten(2)
-    rows = output.flatten(0, -2) if output.dim() > 1 else output[None]
-    return rows[:, :, None]
+        pitch = step * units * places
+        return highest(output.data_ptr(), -(-rows // step), pitch, units, places).count(0.0) / units
+    some = output.reshape(rows, units, places)[::step]
+    return float((some.amax((0, 2)) <= 0).double().mean())
 
 
 def saturated_share(some: Tensor, low: float, high: float) -> float:

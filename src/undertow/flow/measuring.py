@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Set
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 import torch
@@ -14,7 +15,7 @@ from undertow.flow.loops import Loops, loopable
 from undertow.flow.nested import differentiable
 from undertow.flow.records import Flow, NonFinite, Time
 from undertow.flow.replay import Replays, replayable
-from undertow.flow.time import Walks, watchable
+from undertow.flow.time import GATED, ROWS, Walks, seen_of, watchable
 from undertow.flow.weights import Weights
 
 
@@ -47,7 +48,8 @@ class Measuring:
     def __init__(
         self, parts: Parts, named: Mapping[str, Tensor], *, again: bool, by_hand: bool, exact: bool
     ) -> None:
-        self.depth, self.walks = Depth(parts.leaves, exact), Walks(parts.walks)
+        keep = partial(seen_of, rows=ROWS if again else GATED)
+        self.depth, self.walks = Depth(parts.leaves, exact), Walks(parts.walks, keep)
         self.weights = Weights(named, exact)
         self.replays, self.loops = Replays(parts.replays if again else {}), Loops(parts.loops)
         self.again, self.by_hand = again, by_hand

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -36,19 +37,23 @@ def lengths(
     """
     if not tensors:
         return []
-    if measurable(*tensors):
-        from undertow.compiler.lengths import squares_of
+    counts = tuple([t.numel() for t in tensors])
+    call, shares = _laid(counts, whole) if measurable(*tensors) else (None, _shares(counts, whole))
+    squares = call.squares(tensors, less, copies) if call else _by_torch(tensors, less, copies, whole)
+    return [(s / share) ** 0.5 for s, share in zip(squares, shares, strict=True)]
 
-        zeros = [0] * len(tensors)
-        squares = squares_of(
-            list(tensors),
-            [None if whole else _lines(t) for t in tensors],
-            [t.data_ptr() for t in less] or zeros,
-            [t.data_ptr() for t in copies] or zeros,
-        )
-    else:
-        squares = _by_torch(tensors, less, copies, whole)
-    return [(s * t.numel() / max(seen(t, whole), 1)) ** 0.5 for s, t in zip(squares, tensors, strict=True)]
+
+@lru_cache(1024)
+def _laid(counts: tuple[int, ...], whole: bool) -> tuple[Any, list[float]]:
+    """How the kernel is called for tensors of so many numbers, and which share of each is looked at."""
+    from undertow.compiler.lengths import Laid
+
+    lines = [None if whole or n <= MOST else _drawn(n // LINE) for n in counts]
+    return Laid(counts, lines), _shares(counts, whole)
+
+
+def _shares(counts: Sequence[int], whole: bool) -> list[float]:
+    return [1.0 if whole or n <= MOST else MOST / n for n in counts]
 
 
 def seen(tensor: Tensor, whole: bool = False) -> int:
@@ -74,9 +79,7 @@ def measurable(*tensors: Tensor) -> bool:
     """Can kernels measure them?"""
     if numba_missing():
         return False
-    from undertow.compiler.lengths import can_measure
-
-    return all(map(can_measure, tensors))
+    return all(t.dtype == torch.float32 and t.is_cpu and t.is_contiguous() for t in tensors)
 
 
 def _by_torch(
@@ -92,10 +95,6 @@ def _by_torch(
         ]
         squares: list[float] = torch.stack(found).square().tolist()
         return squares
-
-
-def _lines(tensor: Tensor) -> Tensor | None:
-    return _drawn(tensor.numel() // LINE) if tensor.numel() > MOST else None
 
 
 @lru_cache(1024)

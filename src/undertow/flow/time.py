@@ -42,15 +42,15 @@ class Seen:
     norms: tuple[Tensor, ...]  # [T] a field: length of the states of each step
 
 
-def seen_of(passage: Passage) -> Seen:
-    """Of a walk that has gauges."""
+def seen_of(passage: Passage, rows: int = ROWS) -> Seen:
+    """Of a walk that has gauges; so many rows of its batch are kept."""
     steps, batch = passage.x.shape[:2]
     lengths = passage.course.lengths
     within = passage.x.new_ones(steps, batch).bool() if lengths is None else alive(steps, lengths)
     assert passage.course.gauges is not None, "a watched walk has gauges"
     with torch.no_grad():
         norms = tuple(_lengths(s.detach(), None if lengths is None else within) for s in passage.states)
-        return Seen(few_rows(passage, ROWS), (steps, batch), within, passage.course.gauges, norms)
+        return Seen(few_rows(passage, rows), (steps, batch), within, passage.course.gauges, norms)
 
 
 @dataclass

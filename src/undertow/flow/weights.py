@@ -65,7 +65,7 @@ class Weights:
         return tuple(rows)
 
     def _parameters(self) -> list[Tensor]:
-        return [p.detach() for p in self.named.values()]
+        return list(self.named.values())
 
     def _gradients(self) -> dict[str, float]:
         found = {n: dense(g.detach()) for n, p in self.named.items() if (g := p.grad) is not None}
