@@ -1,7 +1,7 @@
 """What tracing found, kept on disk: a process that meets a cell again need not load torch's tracer, a second's work.
 
-Only undertow's own cells are kept. Their steps change with the package alone, and the package's text is in the key; a
-user's step may read anything, a global or a file, and is traced anew in every process.
+undertow's own cells change with the package alone, whose text is in the key. A user's step is kept under a digest of
+all that it can read (`said`), or, where that is not known, is traced in every process.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from undertow.compiler.cache import cache_folder, keep_payload, kept_payload
 from undertow.compiler.graph import Graph, Node
 from undertow.compiler.hoist import product
 from undertow.compiler.plan import Plan
+from undertow.compiler.said import digest_of
 from undertow.compiler.stages import Half, Loop, Product
 from undertow.compiler.sums import Columns, Outer, Sum
 
@@ -234,7 +235,9 @@ def store(made: Callable[[], Recipe], cell: Cell, *key: Any) -> None:
 def _path(cell: Cell, key: tuple[Any, ...]) -> Path | None:
     kind, spelled = type(cell), repr(cell)
     own = kind.__module__.startswith("undertow.cells.") and kind.step.__module__.startswith("undertow.cells.")
-    if not own or " at 0x" in spelled:  # another's class, or another's step in ours
+    if not own:  # another's class, or another's step in ours
+        spelled = digest_of(cell) or ""
+    if not spelled or " at 0x" in spelled:
         return None
     parts = (kind.__qualname__, spelled, key, torch.__version__, sys.implementation.cache_tag, _package())
     return cache_folder() / f"plan_{hashlib.sha256(repr(parts).encode()).hexdigest()[:32]}.code"
