@@ -6,75 +6,23 @@ import time
 import pytest
 import torch
 from torch import nn
-from torch.autograd.graph import saved_tensors_hooks
 from torch.utils.flop_counter import FlopCounterMode
 
 import undertow as ut
+from undertow.bench.sized_networks import B, CellLoop, F, H, RawLoop, T, Tagger, images, kept_by_hooks
 from undertow.cells.catalog import built_in
 from undertow.errors import SettingError, ShapeError
 from undertow.sizing.size import size
 
-T, B, F, H = 20, 4, 16, 32  # steps, rows, input features, hidden units
-
-
-class Tagger(nn.Module):
-    """Embedding, both directions, a label for every step."""
-
-    def __init__(self):
-        super().__init__()
-        self.embedding = nn.Embedding(100, F)
-        self.layers = nn.LSTM(F, H, bidirectional=True)
-        self.readout = nn.Linear(2 * H, 5)
-
-    def forward(self, tokens):
-        return self.readout(self.layers(self.embedding(tokens))[0])
-
-
-class OwnLoop(nn.Module):
-    """A loop over a cell, as many write it."""
-
-    def __init__(self):
-        super().__init__()
-        self.cell = nn.GRUCell(F, H)
-
-    def forward(self, x):
-        h, outputs = x.new_zeros(x.shape[1], H), []
-        for step in x:
-            h = self.cell(step, h)
-            outputs.append(h)
-        return torch.stack(outputs)
-
-
-class RawParameters(nn.Module):
-    """A recurrence of bare parameters."""
-
-    def __init__(self):
-        super().__init__()
-        self.w, self.u = nn.Parameter(torch.randn(H, H)), nn.Parameter(torch.randn(F, H))
-
-    def forward(self, x):
-        h = x.new_zeros(x.shape[1], H)
-        for step in x:
-            h = torch.tanh(step @ self.u + h @ self.w)
-        return h
-
-
-def image_net():
-    return nn.Sequential(
-        nn.Conv2d(3, 8, 3, padding=1), nn.BatchNorm2d(8), nn.ReLU(), nn.MaxPool2d(2),
-        nn.Conv2d(8, 12, 3, stride=2, groups=4), nn.GroupNorm(3, 12), nn.GELU(), nn.Flatten(), nn.Linear(12 * 49, 10),
-    )  # fmt: skip
-
-
 sequence = torch.randn(T, B, F)
 NETWORKS = {
     "linear": (nn.Linear(64, 32), torch.randn(8, 64)),
-    "images": (image_net(), torch.randn(2, 3, 32, 32)),
+    "images": (images(), torch.randn(2, 3, 32, 32)),
     "rnn": (nn.RNN(F, H, 2), sequence),
     "gru": (nn.GRU(F, H, 2, bidirectional=True), sequence),
     "projected_lstm": (nn.LSTM(F, H, proj_size=8), sequence),
-    "own_loop": (OwnLoop(), sequence),
-    "raw_parameters": (RawParameters(), sequence),
+    "own_loop": (CellLoop(), sequence),
+    "raw_parameters": (RawLoop(), sequence),
     "transformer": (nn.TransformerEncoderLayer(F, 4, 64), sequence),
     "eager_lstm": (ut.Recurrent(ut.cells.LSTM(F, H), layers=2, engine="eager"), sequence),
     "eager_gru": (ut.Recurrent(ut.cells.GRU(F, H), bidirectional=True, engine="eager"), sequence),
@@ -88,22 +36,6 @@ ON_ONEDNN = ("lstm", "stacked_lstm", "tagger")
 
 def first(result):
     return result[0] if isinstance(result, tuple) else result
-
-
-def kept_in_a_real_run(network, x):
-    """Bytes of all memory that autograd keeps, weights and buffers left out."""
-    own = {t.untyped_storage().data_ptr() for t in (*network.parameters(), *network.buffers())}
-    held = {}
-
-    def pack(tensor):
-        storage = tensor.untyped_storage()
-        if storage.data_ptr() not in own:
-            held[storage.data_ptr()] = storage  # held, so that no address is used twice
-        return tensor
-
-    with saved_tensors_hooks(pack, lambda tensor: tensor):
-        network(x)
-    return sum(storage.nbytes() for storage in held.values())
 
 
 def counted_by_torch(network, x):
@@ -125,7 +57,7 @@ def fresh(name):
 @pytest.mark.parametrize("name", NETWORKS)
 def test_backward_keeps_what_hooks_see(name):
     network, x = fresh(name)
-    assert size(network, x).total.kept_bytes == kept_in_a_real_run(network, x)
+    assert size(network, x).total.kept_bytes == kept_by_hooks(network, x)
 
 
 @pytest.mark.parametrize("name", [n for n in NETWORKS if n not in ON_ONEDNN])
@@ -151,7 +83,7 @@ def test_an_lstm_on_onednn_counts_every_gradient():
 def test_what_onednn_keeps_at_any_size(shape):
     steps, batch, inputs, hidden = shape
     network, x = nn.LSTM(inputs, hidden), torch.randn(steps, batch, inputs)
-    assert size(network, x).total.kept_bytes == kept_in_a_real_run(network, x)
+    assert size(network, x).total.kept_bytes == kept_by_hooks(network, x)
 
 
 def test_parameters_by_module_and_shared_ones_once():
@@ -163,7 +95,7 @@ def test_parameters_by_module_and_shared_ones_once():
 
 
 def test_rows_tell_the_part_of_each_module():
-    network = image_net()
+    network = images()
     found = size(network, (2, 3, 32, 32))
     assert [row.kind for row in found.rows][:3] == ["Sequential", "Conv2d", "BatchNorm2d"]
     conv = found.rows[1]
@@ -229,7 +161,7 @@ def test_a_kernel_keeps_less_than_the_loop_and_multiplies_as_much(cell):
 @pytest.mark.parametrize("cell", [kind(F, H) for kind in built_in().values()], ids=str)
 def test_either_engine_keeps_what_hooks_see(cell, engine):
     network, x = ut.Recurrent(cell, engine=engine), torch.randn(T, B, F)
-    assert size(network, x).total.kept_bytes == kept_in_a_real_run(network, x)
+    assert size(network, x).total.kept_bytes == kept_by_hooks(network, x)
 
 
 # ---- at the door
@@ -265,7 +197,7 @@ def test_a_packed_sequence_is_counted_as_torch_counts_it(kind):
     total = size(network, packed).total
     gates = {nn.RNN: 1, nn.GRU: 3, nn.LSTM: 4}[kind]
     assert total.multiply_adds == rows * gates * H * (F + H) + rows * gates * H * 2 * H
-    assert total.kept_bytes == kept_in_a_real_run(network, packed)
+    assert total.kept_bytes == kept_by_hooks(network, packed)
 
 
 def test_lengths_cost_what_whole_rows_cost():
