@@ -1,0 +1,1 @@
+"""The doctor: why does a network not learn, and what would help?"""
