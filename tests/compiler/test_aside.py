@@ -87,12 +87,14 @@ def test_what_it_cannot_compile_is_said_here(helper):
         _ = wrong.address
 
 
-@pytest.mark.parametrize("why", ["busy", "read-only", "one core"])
+@pytest.mark.parametrize("why", ["busy", "read-only", "one core", "another program"])
 def test_where_there_is_no_room_nothing_is_started(why, helper, compiled, monkeypatch, tmp_path):
     if why == "busy":
         monkeypatch.setattr(aside.os, "getloadavg", lambda: (64.0, 0.0, 0.0))
     elif why == "one core":
         monkeypatch.setattr(aside.os, "sched_getaffinity", lambda _: {0}, raising=False)
+    elif why == "another program":
+        monkeypatch.setattr(aside.sys, "executable", "/usr/bin/painter")
     else:
         monkeypatch.setattr(aside.os, "access", lambda *_: False)
     helper.begin([times(6)])

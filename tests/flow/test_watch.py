@@ -11,6 +11,7 @@ from torch.optim import optimizer as optimizers
 import undertow as ut
 from undertow import cells
 from undertow.errors import SettingError
+from undertow.flow import replay
 
 
 class Tagger(nn.Module):
@@ -246,6 +247,39 @@ def test_a_replayed_layer_has_the_gradient_that_autograd_gives():
     (walk,) = flow.records[0].time
     for number, field in enumerate(("h", "c")):
         assert walk.gradient[field] == pytest.approx([g[number].norm().item() for g in wanted], rel=1e-4)
+
+
+@pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("packed", [False, True])
+@pytest.mark.parametrize(("kind", "settings"), TORCH, ids=lambda v: getattr(v, "__name__", None))
+def test_rows_walk_again_in_portions_as_they_do_together(kind, settings, packed, monkeypatch):
+    torch.manual_seed(0)
+    layer, first = kind(4, 5, **settings), settings.get("batch_first", False)
+    x = torch.randn(7, 7, 4)
+    if packed:
+        lengths = torch.tensor([7, 2, 5, 7, 1, 3, 6])
+        x = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=first, enforce_sorted=False)
+    directions = 2 if settings.get("bidirectional") else 1
+    count = directions * settings.get("num_layers", 1)
+    hx = torch.randn(count, 7, settings.get("proj_size", 5))
+    hx = (hx, torch.randn(count, 7, 5)) if kind is nn.LSTM else hx
+    records = []
+    for rows in (3, 99):
+        monkeypatch.setattr(replay, "PORTION", rows)
+        optimizer = torch.optim.SGD(layer.parameters(), lr=0.0)
+        torch.manual_seed(1)
+        with ut.watch(layer, every=1) as flow:
+            y, _ = layer(x, hx)
+            (y.data if packed else y).square().sum().backward()
+            optimizer.step()
+        records.append(flow.records[0].time)
+    drawn = packed and "dropout" in settings  # torch draws for packed steps in an order of its own
+    assert len(records[0]) == (0 if drawn else count)
+    for some, whole in zip(*records, strict=True):
+        assert (some.steps, some.batch) == (whole.steps, whole.batch) == (7, 7)
+        for field in whole.gradient:
+            assert some.gradient[field] == pytest.approx(whole.gradient[field], rel=1e-4)
+            assert some.state[field] == pytest.approx(whole.state[field], rel=1e-4)
 
 
 def test_a_packed_sequence_is_walked_again():

@@ -121,8 +121,8 @@ class Aside:
 
 def _has_room() -> bool:
     """Is there a core that is idle, and a way to start a second process?"""
-    if os.name != "posix" or not sys.executable or getattr(sys, "frozen", False):
-        return False
+    if os.name != "posix" or not Path(sys.executable or "").name.startswith(("python", "pypy")):
+        return False  # another program holds Python, and would be started a second time
     cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
     return cores > 1 and os.getloadavg()[0] < cores - 0.5
 

@@ -19,7 +19,7 @@ from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.records import Time
-from undertow.flow.time import seen_of, time_of
+from undertow.flow.time import Seen, joined, seen_of, time_of
 from undertow.flow.undisturbed import devices_of, draw_from, draws_now
 from undertow.recurrent import torch_like
 from undertow.recurrent.packed import unpack
@@ -27,6 +27,8 @@ from undertow.recurrent.stack import Call, Passage, run
 
 NEAR = {torch.float64: 1e-9, torch.float32: 1e-3}  # of the largest output: two engines lie closer
 ROUGH = 0.05  # of dtypes with fewer digits
+PORTION = 8  # rows that walk again together
+ALL = slice(None)
 THEIRS = (nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward)
 
 
@@ -79,7 +81,9 @@ class Replays:
 
     def passages(self) -> list[Passage]:
         """Every call walked again, with nothing sent back."""
-        return [passage for call in self.calls for passage in _again(call, _input(call)).passages]
+        return [
+            passage for call in self.calls for passage in _again(call, _input(call).requires_grad_()).passages
+        ]
 
     def _begins(self, module: nn.Module, _: Any) -> None:
         self.draws[module] = draws_now(devices_of(module))
@@ -121,14 +125,26 @@ def _keeper(call: _Call, number: int) -> Callable[[Tensor], None]:
 def _walked_again(call: _Call) -> list[Time]:
     """Every layer and direction in numbers, by the gradients that came to the first walk's outputs."""
     gradients, x = _gradients(call), _input(call)
-    again = _again(call, x)
-    if not again.same:
-        return []
-    seen = [seen_of(p) for p in again.passages]
-    pairs = [(r, g) for r, g in zip(again.results, gradients, strict=True) if g is not None]
-    del again
-    torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[x])
-    return [replace(time_of(one, gains=True), source="replayed") for one in seen]
+    seen: list[list[Seen]] = []
+    for rows in _portions(call, x.shape[1]):
+        own = x[:, rows].clone().requires_grad_()
+        again = _again(call, own, rows)
+        if not again.same:
+            return []
+        seen.append([seen_of(p) for p in again.passages])
+        pairs = [(r, g[:, rows]) for r, g in zip(again.results, gradients, strict=True) if g is not None]
+        del again
+        torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[own])
+    walks = (joined(parts) for parts in zip(*seen, strict=True))
+    return [replace(time_of(one, gains=True), source="replayed") for one in walks]
+
+
+def _portions(call: _Call, batch: int) -> list[slice]:
+    """Rows that walk again together: a few, for what they keep; all where dropout drew for all of them at once."""
+    module = call.module
+    drawn = module.training and module.dropout > 0 and module.num_layers > 1
+    size = batch if drawn else PORTION
+    return [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
 
 
 @dataclass(frozen=True)
@@ -140,9 +156,11 @@ class _Again:
     same: bool  # did it give the outputs of the first?
 
 
-def _again(call: _Call, x: Tensor) -> _Again:
-    lengths = unpack(call.x)[1] if isinstance(call.x, PackedSequence) else None
-    stack, weights, start = torch_like.parts(call.module, x, _start(call))
+def _again(call: _Call, x: Tensor, rows: slice = ALL) -> _Again:
+    lengths = unpack(call.x)[1][rows] if isinstance(call.x, PackedSequence) else None
+    given = _start(call)
+    begun = None if given is None else tuple(h[:, rows] for h in given)
+    stack, weights, start = torch_like.parts(call.module, x, begun)
     weights = [type(w)(*(t.detach() for t in w)) for w in weights]
     passages: list[Passage] = []
     how = Call(
@@ -158,16 +176,21 @@ def _again(call: _Call, x: Tensor) -> _Again:
         outcome = run(stack, weights, [None] * stack.layers, x, how)
         results = [outcome.y, *(torch.stack(f) for f in zip(*outcome.last, strict=True))]
     y_then, *last_then = call.outputs
-    pairs = list(zip(results[1:], last_then, strict=True))
+    pairs = [(new, _rows_of(old, new, rows)) for new, old in zip(results[1:], last_then, strict=True)]
     if lengths is None:
-        pairs.append((outcome.y, _time_first(call, y_then)))
+        pairs.append((outcome.y, _rows_of(_time_first(call, y_then), outcome.y, rows)))
     return _Again(results, passages, all(_near(new, old) for new, old in pairs))
+
+
+def _rows_of(then: Tensor, now: Tensor, rows: slice) -> Tensor:
+    """Some rows of an output of the first walk; of one sequence alone, which may have no axis for rows."""
+    return then[:, rows] if then.dim() == now.dim() else then
 
 
 def _input(call: _Call) -> Tensor:
     """x [T, B, I], by itself."""
     x = unpack(call.x)[0] if isinstance(call.x, PackedSequence) else _time_first(call, call.x)
-    return x.detach().to(_dtype(call), copy=True).requires_grad_()
+    return x.detach().to(_dtype(call), copy=True)
 
 
 def _dtype(call: _Call) -> torch.dtype:

@@ -60,6 +60,9 @@ class TextOptions(Training, Network):
     """Peak of the schedule."""
     window: int = 64
     """Steps K of truncated backpropagation."""
+    patience: int = 0
+    """Stop after this many validations without a new best. 0: never; the best weights are kept anyway, and they mostly
+    come last, when the learning rate is low."""
 
     def check(self) -> None:
         """Refuse settings that are out of range."""
