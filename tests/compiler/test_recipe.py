@@ -59,12 +59,22 @@ def test_a_warm_process_needs_no_tracer(tmp_path):
     assert said == ["True", "False"]
 
 
-def test_a_users_cell_is_traced_in_every_process():
-    class Own(type(case_named("lstm").cell)):
+def test_a_users_cell_is_kept_where_all_that_its_step_reads_is_known():
+    lstm = type(case_named("lstm").cell)
+    table = torch.ones(4)
+
+    class Own(lstm):
         pass
 
-    assert recipe._path(Own(3, 4), ()) is None
-    assert recipe._path(case_named("lstm").cell, ()) is not None
+    class Reading(lstm):
+        def step(self, x, state, w):
+            new = super().step(x, state, w)
+            return self.State(new.h * table, new.c)
+
+    paths = [recipe._path(kind(3, 4), ()) for kind in (lstm, Own, Reading)]
+    assert None not in paths[:2]
+    assert paths[0] != paths[1]
+    assert paths[2] is None
 
 
 def test_a_damaged_recipe_is_made_anew(tmp_path, monkeypatch):

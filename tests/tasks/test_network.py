@@ -96,6 +96,7 @@ def test_layers_that_do_not_fit(layers):
         ({"layers": 0}, "--layers must be a whole number of at least 1"),
         ({"embedding": -1}, "--embedding must be"),
         ({"dropout": 1.0}, "--dropout must be at least 0 and below 1"),
+        ({"input_dropout": 1.0}, "--input-dropout must be at least 0 and below 1"),
         ({"variational": -0.1}, "--variational must be"),
         ({"zoneout": float("nan")}, "--zoneout must be"),
         ({"cell": "lstmm"}, "There is no cell 'lstmm'. Did you mean lstm?"),

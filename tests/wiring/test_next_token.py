@@ -111,3 +111,15 @@ def test_dropout_is_only_for_training():
     assert not torch.equal(model(read)[0], model(read)[0])
     model.eval()
     assert torch.equal(model(read)[0], model(read)[0])
+
+
+@pytest.mark.parametrize("given", [None, 0.0, 0.5])
+def test_the_embedding_has_a_dropout_of_its_own(given):
+    model = NextToken(9, ut.Recurrent(cells.RNN(7, 16)), dropout=0.5, input_dropout=given)
+    read, seen = torch.randint(9, (4, 3)), []
+    model.recurrent.register_forward_pre_hook(lambda _, arguments: seen.append(arguments[0]))
+    model(read)
+    model(read)
+    assert torch.equal(*seen) == (given == 0.0)
+    model = NextToken(9, ut.Recurrent(cells.RNN(7, 16)), dropout=0.0, input_dropout=given)
+    assert torch.equal(model(read)[0], model(read)[0]) == (not given)

@@ -37,6 +37,8 @@ class Network:
     """Features a character is given."""
     dropout: float = 0.25
     """Share dropped between layers, and before the readout."""
+    input_dropout: float | None = None
+    """Share of the embedding that is dropped; as --dropout where it is not given."""
     variational: float = 0.0
     """Share dropped in time, one mask for all steps."""
     zoneout: float = 0.0
@@ -50,8 +52,8 @@ class Network:
         """
         for name in ("hidden", "layers", "embedding"):
             check_size(getattr(self, name), f"--{name}", "The network")
-        for name in ("dropout", "variational", "zoneout"):
-            check_share(getattr(self, name), f"--{name}", "The network")
+        for name in ("dropout", "input_dropout", "variational", "zoneout"):
+            check_share(getattr(self, name) or 0.0, f"--{name.replace('_', '-')}", "The network")
 
 
 def cell_of(options: Network) -> Cell:
@@ -162,7 +164,7 @@ def _network(options: Network, tokens: int) -> NextToken:
         variational=options.variational,
         zoneout=options.zoneout,
     )
-    return NextToken(tokens, recurrent, dropout=options.dropout)
+    return NextToken(tokens, recurrent, options.dropout, options.input_dropout)
 
 
 def _shapes(weights: Any) -> list[list[Any]]:

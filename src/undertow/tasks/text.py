@@ -54,6 +54,8 @@ class TextOptions(Training, Network):
     """Layers, one above the other."""
     dropout: float = 0.1
     """Share dropped between layers, and before the readout. More of it where there is time for many passes."""
+    input_dropout: float | None = 0.0
+    """Share of the embedding that is dropped."""
     batch: int = 32
     """Rows a step."""
     learning_rate: float = 6e-3
