@@ -34,6 +34,8 @@ def made(power):
     return curved
 
 curve = made(2)
+steeper = made(3)
+again = steeper
 
 class Start(NamedTuple):
     h: Tensor
@@ -60,7 +62,8 @@ class Own(ut.Cell):
 
     def step(self, x, state, w):
         z = linear(x, w.x) * FACTOR + linear(state.h, w.h) * math.pi
-        return self.State(helper(z) * self.scale + self.twice * state.halved() + 0.01 * curve(z))
+        curved = 0.01 * curve(z) + 0.001 * steeper(z) - again(z)
+        return self.State(helper(z) * self.scale + self.twice * state.halved() + curved)
 """
 CHANGES = {
     "a number in the step": ("0.01 *", "0.02 *"),
@@ -68,7 +71,9 @@ CHANGES = {
     "a part of a global": ("(1.0, 2.0)", "(1.0, 2.5)"),
     "a function it calls": ("torch.tanh(", "torch.sin("),
     "a default": ("slope=1.5", "slope=1.6"),
-    "a variable around a function": ("made(2)", "made(3)"),
+    "a variable around a function": ("made(2)", "made(4)"),
+    "one around the same function again": ("made(3)", "made(5)"),
+    "which of two functions of one code": ("again = steeper", "again = curve"),
     "an attribute of the class": ("scale = 3.0", "scale = 4.0"),
     "a property": ("2 * self.rate", "3 * self.rate"),
     "a setting": ("rate: float = 0.25", "rate: float = 0.3"),
@@ -80,6 +85,7 @@ CHANGES = {
 UNKNOWN = {
     "a tensor": ("FACTOR = 0.5", "FACTOR = torch.ones(1)"),
     "an object": ("FACTOR = 0.5", "class F:\n    def __rmul__(self, z):\n        return z\nFACTOR = F()"),
+    "a number with methods": ("FACTOR = 0.5", "class F(float):\n    pass\nFACTOR = F(0.5)"),
     "a module of one's own": ("FACTOR = 0.5", "import os as FACTOR"),
     "getattr": ("self.scale", "getattr(self, 'scale')"),
     "an import": ("    z = linear", "    import math as m\n        z = m.pi * linear"),

@@ -56,6 +56,12 @@ class Cell:
         raise CellError(f"{type(self).__name__} has no step(): define step(self, x, state, w) -> State.")
 
 
+def set_by_hand(cell: Cell) -> dict[str, Any]:
+    """Attributes that are no fields: two cells that are equal may differ in them."""
+    known = type(cell).__dataclass_fields__
+    return {name: thing for name, thing in vars(cell).items() if name not in known}
+
+
 def output_size(cell: Cell) -> int:
     """How many features does the layer above see? The width of the first field of the state."""
     return int(cell.start(1)[0].shape[-1])

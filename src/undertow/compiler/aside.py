@@ -64,12 +64,15 @@ class Aside:
     def finished(self, wanted: Wanted) -> bool:
         """Wait for a function that it is at work on. False where it is not: then it is compiled here, and sooner."""
         with self._lock:
-            self._listen(0.0)
-            if self._asked[:1] != [str(wanted.path)]:
+            if not self._asked:
                 return False
-            while self._asked[:1] == [str(wanted.path)] and self._listen(LONGEST):
+            key = str(wanted.path)
+            self._listen(0.0)
+            if self._asked[:1] != [key]:
+                return False
+            while self._asked[:1] == [key] and self._listen(LONGEST):
                 pass
-            return str(wanted.path) not in self._asked
+            return key not in self._asked
 
     def _listen(self, seconds: float) -> bool:
         """Take its answers; False where none came in time, or none will come."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from undertow.compiler.cache import CacheWarning
 from undertow.compiler.emit_numba import emit
 from undertow.compiler.machine_code import Stored
 from undertow.compiler.plan import Plan
@@ -12,6 +11,3 @@ from undertow.compiler.source import of_source
 def build(plan: Plan, half: str, bits: int) -> Stored:
     """What a thread runs of one half of a plan."""
     return of_source(emit(plan, half, bits), half)
-
-
-__all__ = ["CacheWarning", "build"]

@@ -22,6 +22,7 @@ from undertow.unroll.chain import Course, chain
 
 ENGINES = ("auto", "eager", "numba")
 OLDEST_NUMBA = (0, 60)
+ELSEWHERE = "kernels run on the CPU, and a tensor is elsewhere"
 NO_MEMORY, NO_ROWS = "a tensor is on the device meta", "the batch is empty"
 SHAPE_ALONE = (NO_MEMORY, NO_ROWS)  # nothing is computed: no word of which engine does
 
@@ -144,7 +145,7 @@ def unfit(tensors: Sequence[Tensor], states: Sequence[Tensor], rows: int) -> str
     if any(t.is_meta for t in tensors):
         return NO_MEMORY
     if any(not t.is_cpu for t in tensors):
-        return "kernels run on the CPU, and a tensor is elsewhere"
+        return ELSEWHERE
     kinds = {t.dtype for t in tensors}
     if len(kinds) > 1 or not kinds <= {torch.float32, torch.float64}:
         return f"kernels hold float32 or float64, all alike, and got {', '.join(sorted(map(str, kinds)))}"

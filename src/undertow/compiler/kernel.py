@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Sequence
-from functools import lru_cache
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -23,7 +22,7 @@ from undertow.compiler.panels import (
     panel_width,
 )
 from undertow.compiler.plan import Plan
-from undertow.compiler.shards import Share, team_is_whole
+from undertow.compiler.shards import Share, share_of, team_is_whole
 from undertow.compiler.signature import (
     arguments,
     functions,
@@ -122,7 +121,7 @@ class Kernel:
         panels = -(-columns // width)
         call = [0, panels, matrix.data_ptr(), *strides, depth, columns, out.data_ptr(), width]
         threads = 1 if matrix.numel() < SERIAL else min(panels, torch.get_num_threads())
-        _packer(self.bits, self.plan.rounded).run(array("q", call), threads)
+        share_of(PACK_ROUNDED if self.plan.rounded else PACK[self.bits]).run(array("q", call), threads)
         return out
 
     def packed_bytes(self, depth: int, columns: int) -> int:
@@ -150,11 +149,6 @@ def _address(value: Any) -> int:
     if isinstance(value, Tensor):
         return value.data_ptr()
     return 0 if value is None else int(value)
-
-
-@lru_cache(3)
-def _packer(bits: int, rounded: bool) -> Share:
-    return Share((PACK_ROUNDED if rounded else PACK[bits]).address)
 
 
 def shards_of(batch: int, threads: int) -> list[tuple[int, int]]:

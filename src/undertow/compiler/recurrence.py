@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field
 from functools import cached_property, lru_cache
 from typing import Any
 
 import torch
 from torch import fx
 
-from undertow.cells.cell import Cell
+from undertow.cells.cell import Cell, set_by_hand
 from undertow.compiler import recipe
 from undertow.compiler.aside import ASIDE
 from undertow.compiler.build import build
@@ -95,15 +95,8 @@ class _Same:
 
 def _beside_fields(cell: Cell) -> tuple[Any, ...]:
     """What a step may depend on beside a cell's fields, by which cells are equal: its code, attributes set by hand."""
-    step = _Same.of(type(cell).step)
-    own = vars(cell)
-    if len(own) == len(fields(cell)):
-        return (step,)
-    return (step, *((name, _Same.of(thing)) for name, thing in own.items() if name not in _field_names(cell)))
-
-
-def _field_names(cell: Cell) -> set[str]:
-    return {f.name for f in fields(cell)}
+    own = set_by_hand(cell).items()
+    return (_Same.of(type(cell).step), *((name, _Same.of(thing)) for name, thing in own))
 
 
 @lru_cache(512)

@@ -20,7 +20,7 @@ from typing import Any, NamedTuple
 import torch
 from torch.nn import functional
 
-from undertow.cells.cell import Cell
+from undertow.cells.cell import Cell, set_by_hand
 
 PLAIN = (bool, int, float, complex, str, bytes, type(None), torch.dtype, torch.device)
 LIBRARIES = ("torch", "math", "operator")  # torch's version is part of the key
@@ -45,7 +45,7 @@ class UnknownError(Exception):
 
 def digest_of(cell: Cell) -> str | None:
     """Of all that the cell's step and start can read; None where that is not known."""
-    if set(vars(cell)) != {f.name for f in fields(cell)}:  # something was set by hand
+    if set_by_hand(cell):
         return None
     reader = _Reader(type(cell))
     try:
@@ -61,12 +61,14 @@ class _Reader:
 
     def __init__(self, kind: type[Cell]) -> None:
         self.kind = kind
-        self.seen: set[int] = set()  # code that is being, or was, spelled out
+        self.seen: dict[
+            int, int
+        ] = {}  # functions spelled out, in what order: two of one code differ in what they hold
 
     def value(self, value: Any) -> Any:
-        if isinstance(value, PLAIN):
+        if type(value) in PLAIN:  # a subclass may have methods
             return type(value).__name__, repr(value)
-        if isinstance(value, tuple | list):
+        if type(value) in (tuple, list):
             return type(value).__name__, [self.value(v) for v in value]
         if isinstance(value, types.ModuleType):
             return "module", _of_a_library(value.__name__, value.__name__)
@@ -114,13 +116,13 @@ class _Reader:
         raise UnknownError(name)
 
     def function(self, function: types.FunctionType) -> Any:
-        if _library(function.__module__ or ""):
+        if _library(function.__globals__.get("__name__", "")):  # of its own, not what a wrapper says it is
             if function.__name__ in ANYTHING:
                 raise UnknownError(function.__name__)
-            return "library", function.__module__, function.__qualname__
-        if id(function.__code__) in self.seen:
-            return "seen", function.__qualname__
-        self.seen.add(id(function.__code__))
+            return "library", function.__globals__["__name__"], function.__qualname__
+        if id(function) in self.seen:
+            return "seen", self.seen[id(function)]
+        self.seen[id(function)] = len(self.seen)
         given = [self.value(v) for v in function.__defaults__ or ()]
         by_name = [(k, self.value(v)) for k, v in sorted((function.__kwdefaults__ or {}).items())]
         held = [self.value(_content(c)) for c in function.__closure__ or ()]

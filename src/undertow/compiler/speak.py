@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import torch
 
-from undertow.compiler.engine import numba_missing, say_unfit, unfit, warn_once
+from undertow.compiler.engine import ELSEWHERE, numba_missing, say_unfit, unfit, warn_once
 from undertow.compiler.generation import Begin, Drawn, Net
 from undertow.errors import MissingExtraError, SettingError
 
@@ -52,7 +52,5 @@ def _called_from() -> str:
 
 def _unheld(net: Net, begin: Begin) -> str:
     states = [field for state in begin.states for field in state]
-    elsewhere = not begin.tokens.is_cpu
-    return unfit([*net.tensors, *states], states, begin.tokens.numel()) or (
-        "kernels run on the CPU, and a tensor is elsewhere" if elsewhere else ""
-    )
+    unheld = unfit([*net.tensors, *states], states, begin.tokens.numel())
+    return unheld or ("" if begin.tokens.is_cpu else ELSEWHERE)

@@ -80,11 +80,12 @@ def needed_lag(
         return NeededLag(None, False, (), (), longest, len(row))
     # Rows that taught are not asked: two steps of one row know of each other.
     taught = (torch.randperm(len(rows), generator=generator) < len(rows) / 2)[row]
-    curves = _curves(samples, told, taught, longest)
+    alone = _of_steps(samples, told, taught, longest)
+    curves = [alone, _of_spans(samples, told, taught, alone.windows, longest)]
     if tokens and by_step and classes:
         curves.append(_of_tokens(_cut(rows, ends), _cut(targets, ends), (row, step), taught))
     elif max(max(curve.explained) for curve in curves) < ENOUGH:
-        curves += _curves(Paired(samples.features, row, step), told, taught, longest)
+        curves.append(_of_steps(Paired(samples.features, row, step), told, taught, longest))
     return _measured(curves, longest, len(row))
 
 
@@ -187,16 +188,31 @@ def _measured(curves: Sequence[_Curve], longest: int, samples: int) -> NeededLag
     return NeededLag(steps, beyond, tuple(best.windows), tuple(best.explained), longest, samples)
 
 
-def _curves(samples: Samples, told: Tensor, taught: Tensor, longest: int) -> list[_Curve]:
-    """Of the reader of single steps and the one of spans."""
-    alone, reach = _chosen(samples, told, taught, longest), spans(longest)
-    windows = sorted({0, *(lag + 1 for lag in alone), *(last + 1 for _, last in reach)})
-    parts = _Parts(samples, alone, reach, samples.running_sums())
-    return [_curve(parts, how, windows, told, taught) for how in ("alone", "sums")]
+def _of_steps(samples: Samples, told: Tensor, taught: Tensor, longest: int) -> _Curve:
+    """Of the reader of single steps."""
+    chosen = _chosen(samples, told, taught, longest)
+    windows = _windows(chosen, longest)
+
+    def within(window: int) -> Tensor:
+        return joined([samples.at(lag) for lag in chosen if lag < window], len(told))
+
+    return _Curve(windows, [_errors(within(w), told, taught) for w in windows])
 
 
-def _curve(parts: _Parts, how: str, windows: list[int], told: Tensor, taught: Tensor) -> _Curve:
-    return _Curve(windows, [_errors(parts.within(w, how), told, taught) for w in windows])
+def _of_spans(samples: Samples, told: Tensor, taught: Tensor, windows: list[int], longest: int) -> _Curve:
+    """Of the reader of sums over spans of steps."""
+    sums, reach = samples.running_sums(), spans(longest)
+
+    def within(window: int) -> Tensor:
+        cut = [(first, min(last, window - 1)) for first, last in reach if first < window]
+        return joined([samples.over(sums, *span) for span in cut], len(told))
+
+    return _Curve(windows, [_errors(within(w), told, taught) for w in windows])
+
+
+def _windows(chosen: list[int], longest: int) -> list[int]:
+    """Those at whose end something is read."""
+    return sorted({0, *(lag + 1 for lag in chosen), *(last + 1 for _, last in spans(longest))})
 
 
 def _of_tokens(
@@ -215,25 +231,6 @@ def _numbered(classes: Tensor, common: Tensor) -> Tensor:
     """Each class's place among the common ones; one more for all others."""
     met = classes[:, None] == common
     return torch.where(met.any(1), met.double().argmax(1), len(common))
-
-
-@dataclass(frozen=True)
-class _Parts:
-    """Features by how far back they reach."""
-
-    samples: Samples
-    alone: list[int]
-    spans: list[tuple[int, int]]
-    sums: Tensor
-
-    def within(self, window: int, how: str) -> Tensor:
-        """Those of the last `window` steps."""
-        if how == "alone":
-            found = [self.samples.at(lag) for lag in self.alone if lag < window]
-        else:
-            cut = [(first, min(last, window - 1)) for first, last in self.spans if first < window]
-            found = [self.samples.over(self.sums, *span) for span in cut]
-        return joined(found, len(self.samples.row))
 
 
 def _chosen(samples: Samples, told: Tensor, taught: Tensor, longest: int) -> list[int]:

@@ -1,7 +1,8 @@
 """What the probe of needed lag reads of a sequence: numbers for each step, and sums of them over spans of steps.
 
     expand      one step's input as features: tokens one-hot, numbers with their squares, products and random ramps
-    Spans       features summed over spans of the past: [0], [1], [2, 3], [4 .. 7], … steps back
+    Samples     what was read at a lag, or summed over a span of lags; Paired: each times what is read now
+    spans       of the past: [0], [1], [2, 3], [4 .. 7], … steps back
     ridge       least squares with a penalty, chosen by leave-one-out error
 
 Axes: N samples, T steps, F features, O outputs.
