@@ -60,7 +60,7 @@ def needed_lag(
 
     Args:
         batches: pairs of x [T, B, I], or tokens [T, B], and y: one target a row ([B] classes, or [B, O] numbers), or
-            one a step ([T, B] classes, or [T, B, O] numbers).
+            one a step ([T, B] classes, or [T, B, O] numbers). Of a step whose class is below 0 nothing is asked.
         lengths: of the rows of each batch [B], where they differ.
         seed: of the draw of samples.
 
@@ -72,7 +72,7 @@ def needed_lag(
     classes = not batches[0][1].is_floating_point() and batches[0][1].dim() == 2
     rows, targets, ends, by_step = _rows(batches, lengths)
     generator = torch.Generator().manual_seed(seed)
-    row, step = _places(ends, by_step, generator)
+    row, step = _places(ends, targets, by_step, generator)
     samples = Samples(_features(rows, ends, tokens), row, step)
     told = _told(targets, row, step, by_step)
     longest = int(step.max()) if len(step) else 0
@@ -143,15 +143,26 @@ def _padded(row: Tensor, steps: int) -> Tensor:
     return row[:steps] if missing <= 0 else torch.cat([row, row[-1:].expand(missing, *row.shape[1:])])
 
 
-def _places(ends: Tensor, by_step: bool, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def _places(
+    ends: Tensor, targets: Sequence[Tensor], by_step: bool, generator: torch.Generator
+) -> tuple[Tensor, Tensor]:
     """Row and step of every sample: the last steps, or, where every step has a target, some of the later half."""
     if not by_step:
         chosen = torch.randperm(len(ends), generator=generator)[:MOST]
         return chosen, ends[chosen] - 1
-    every = [(b, t) for b, end in enumerate(ends.tolist()) for t in range(end // 2, end)]
+    asked = [_asked(target) for target in targets]
+    every = [(b, t) for b, end in enumerate(ends.tolist()) for t in range(end // 2, end) if asked[b][t]]
     order = torch.randperm(len(every), generator=generator)[:MOST]
     picked = torch.tensor([every[n] for n in order.tolist()]).view(-1, 2)
     return picked[:, 0], picked[:, 1]
+
+
+def _asked(target: Tensor) -> list[bool]:
+    """At which steps is there a target? A class below 0 is none."""
+    if target.is_floating_point() or target.dim() > 1:
+        return [True] * len(target)
+    found: list[bool] = (target >= 0).tolist()
+    return found
 
 
 def _told(targets: Sequence[Tensor], row: Tensor, step: Tensor, by_step: bool) -> Tensor:

@@ -82,6 +82,11 @@ class Watch:
             self._of_parts += self._listen(part)
         return self
 
+    def include(self, part: nn.Module) -> None:
+        """Listen to a part that the model was given since watching began."""
+        self._refresh()
+        self._of_parts += self._listen(part)
+
     def _listen(self, module: nn.Module) -> list[RemovableHandle]:
         made = [
             module.register_forward_pre_hook(_Hook(self, "_begins"), with_kwargs=True),
@@ -93,16 +98,17 @@ class Watch:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._leave()
+        self.leave()
         if error is None:
             self._say_if_blind()
 
     def close(self) -> None:
         """Take every hook off; a step that is half measured is kept as far as it was seen."""
-        self._leave()
+        self.leave()
         self._say_if_blind()
 
-    def _leave(self) -> None:
+    def leave(self) -> None:
+        """Take every hook off without a word."""
         for handle in self._handles:
             handle.remove()
         self._handles, self._of_parts, self._running = [], [], None

@@ -1,0 +1,282 @@
+"""The case: all that was seen of one training, put so that rules can ask it."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from statistics import median
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from undertow.doctor.asked import Laid, laid, needed
+from undertow.doctor.needed_lag import NeededLag
+from undertow.doctor.seating import batch_axis
+from undertow.doctor.seen.batches import Call
+from undertow.doctor.seen.bedside import Bedside
+from undertow.doctor.seen.lines import Line
+from undertow.doctor.seen.step import Step
+from undertow.doctor.seen.study import Layer, Study
+from undertow.doctor.verdict import Where
+from undertow.doctor.walks import Walk, walks_in, walks_of_record
+from undertow.flow.records import Flow, NonFinite, Time
+
+
+@dataclass(frozen=True)
+class Crash:
+    """What the script died of."""
+
+    kind: str
+    message: str
+    line: Line
+
+
+@dataclass
+class Case:
+    """Asked by rules; what takes long is worked out once, when it is first asked for."""
+
+    seen: Bedside
+    crash: Crash | None = None
+    notes: dict[str, Any] = field(default_factory=dict)
+
+    # ---- what was seen
+
+    @property
+    def steps(self) -> list[Step]:
+        """Every optimizer step."""
+        return self.seen.steps
+
+    @property
+    def studies(self) -> list[Study]:
+        """Backward passes that were looked at closely."""
+        return self.seen.studies
+
+    @property
+    def calls(self) -> list[Call]:
+        """Calls of whole networks that were kept."""
+        return self.seen.calls.kept
+
+    @property
+    def network(self) -> nn.Module:
+        """All networks, by the names the script gives them."""
+        return self.seen.ward
+
+    @cached_property
+    def records(self) -> list[Flow]:
+        """Of the networks' own watch."""
+        return self.seen.flow.records if self.seen.flow is not None else []
+
+    @property
+    def batch_sizes(self) -> list[int]:
+        """Of the loaders that were seen."""
+        return [size for size, _ in self.seen.loaders.values() if size is not None]
+
+    @cached_property
+    def times(self) -> list[Time]:
+        """Every recurrent walk that was measured."""
+        return [time for record in self.records for time in record.time]
+
+    @cached_property
+    def non_finite(self) -> NonFinite | None:
+        """The first number that was none."""
+        return next((r.non_finite for r in self.records if r.non_finite is not None), None)
+
+    @cached_property
+    def parameters(self) -> dict[str, Tensor]:
+        """All that is known to be trained, or could be."""
+        found = dict(self.network.named_parameters())
+        found.update({name: p for name, p in self.seen.raw.values()})
+        return found
+
+    # ---- back in time
+
+    @cached_property
+    def walks(self) -> list[Walk]:
+        """Every recurrence that was measured, in the order of steps."""
+        names = self.seen.names()
+        graph = [walk for study in self.studies for walk in walks_in(study, names)]
+        fused = [walk for record in self.records for walk in walks_of_record(record) if record.time]
+        by_graph = {name.rpartition(".")[0] for name in (w.name for w in graph)}
+        both = graph + [w for w in fused if w.name not in by_graph]
+        return sorted((w for w in both if all(map(math.isfinite, w.gain))), key=lambda w: w.step)
+
+    @cached_property
+    def feels(self) -> Walk | None:
+        """The recurrence that feels furthest back, as it was last."""
+        last = {walk.name: walk for walk in self.walks}
+        return max(last.values(), key=lambda walk: (walk.horizon, walk.steps), default=None)
+
+    @cached_property
+    def sequences(self) -> Laid | None:
+        """Inputs with their targets, time first, where the network walks over its inputs."""
+        lengths = {walk.steps for walk in self.walks} | {time.steps for time in self.times}
+        return laid(self.calls, sorted(lengths), batch_axis(self.calls, self.batch_sizes) if self.recurring else None)
+
+    @cached_property
+    def recurring(self) -> set[Line]:
+        """Lines that detach what a recurrence gave: more than once in a backward pass, or what reached several steps back."""
+        return {at for at, reached in self.seen.detached.items() if len(reached) >= 2 * len(self.studies) or max(reached) > 2}
+
+    @cached_property
+    def needed(self) -> NeededLag | None:
+        """How far back the data ask to look; None where nothing can be said."""
+        return needed(self.sequences) if self.sequences is not None else None
+
+    # ---- how training went
+
+    @cached_property
+    def losses(self) -> list[float]:
+        """Step by step; not a number where it was none."""
+        return [loss for step in self.steps if (loss := step.loss) is not None]
+
+    @cached_property
+    def looked_at(self) -> list[Step]:
+        """Steps whose lengths were measured."""
+        return [s for s in self.steps if s.update is not None]
+
+    @cached_property
+    def diverged(self) -> bool:
+        """Did the loss leave all bounds?"""
+        losses = self.losses
+        if len(losses) < 3:
+            return False
+        if not all(map(math.isfinite, losses[-3:])):
+            return True
+        return late(losses) > 10 * max(abs(early(losses)), 1e-12) and late(losses) > 0
+
+    @cached_property
+    def baseline(self) -> float | None:
+        """The loss of the best that says the same of everything, from the targets that were seen; None where unknown."""
+        found = [(loss.kind, loss.target) for s in self.studies for loss in s.losses if loss.target is not None]
+        classes = [t.flatten() for kind, t in found if kind == "cross-entropy" and not t.is_floating_point()]
+        if classes:
+            _, counts = torch.cat(classes)[torch.cat(classes) >= 0].unique(return_counts=True)
+            shares = counts.double() / counts.sum()
+            return float(-(shares * shares.log()).sum())
+        numbers = [t.double().flatten() for kind, t in found if kind == "squared error"]
+        return float(torch.cat(numbers).var(correction=0)) if numbers else None
+
+    @cached_property
+    def commonest(self) -> float | None:
+        """The share of the commonest class among the targets that were seen."""
+        found = [loss.target for s in self.studies for loss in s.losses if loss.target is not None]
+        classes = [t.flatten() for t in found if not t.is_floating_point()]
+        if not classes:
+            return None
+        _, counts = torch.cat(classes).unique(return_counts=True)
+        return float(counts.max() / counts.sum())
+
+    @cached_property
+    def fallen(self) -> float:
+        """The share of the loss that training took away: 1 all of it, 0 nothing, below 0 it rose."""
+        losses = [x for x in self.losses if math.isfinite(x)]
+        if len(losses) < 4:
+            return 0.0
+        first = early(losses)
+        return (first - late(losses)) / max(abs(first), 1e-12)
+
+    @cached_property
+    def stuck(self) -> bool:
+        """Is the end no better than always saying the same, or hardly better than the beginning?"""
+        losses = [x for x in self.losses if math.isfinite(x)]
+        if len(losses) < 4:
+            return False
+        if self.baseline is not None and self.baseline > 0:
+            return late(losses) > 0.85 * self.baseline
+        return self.fallen < 0.15
+
+    @property
+    def rate(self) -> float | None:
+        """The largest learning rate that was seen."""
+        return max((r for s in self.looked_at for r in s.rates), default=None)
+
+    @property
+    def step_line(self) -> Line:
+        """Where the script takes its steps."""
+        return next((s.line for s in self.steps if s.line), Line())
+
+    @property
+    def crash_place(self) -> Where:
+        """Where the script died."""
+        line = self.crash.line if self.crash is not None else Line()
+        return Where(file=line.file, line=line.line)
+
+    @cached_property
+    def spoilt(self) -> bool:
+        """Did a loss or a parameter end as no number?"""
+        losses = [loss for loss in self.losses if not math.isfinite(loss)]
+        weights = (p for p in self.parameters.values() if p.is_floating_point())
+        return bool(losses) or any(not bool(p.detach().isfinite().all()) for p in weights)
+
+    @cached_property
+    def gradient_grew(self) -> bool:
+        """Was the gradient a thousand times its usual size at some step?"""
+        found = [s.gradient for s in self.looked_at if s.gradient is not None and math.isfinite(s.gradient)]
+        return len(found) > 3 and max(found) > 1e3 * max(median(found), 1e-12)
+
+    @cached_property
+    def reached(self) -> set[int]:
+        """Parameters, by id, that some loss depends on."""
+        return set().union(*(s.reached for s in self.studies)) if self.studies else set()
+
+    @cached_property
+    def unreached(self) -> list[str]:
+        """Parameters that an optimizer steps and a module that ran holds, and that no loss depends on."""
+        ran = {id(p) for m in self.seen.ran for p in m.parameters(recurse=False)}
+        raw = set(self.seen.raw)
+        seen_twice = self.seen.studied_ids
+        return [
+            name
+            for name, p in self.parameters.items()
+            if p.requires_grad and id(p) in seen_twice and id(p) not in self.reached and (id(p) in ran or id(p) in raw)
+        ]
+
+    @cached_property
+    def unheld(self) -> list[str]:
+        """Parameters of a module that gradients come to, and that no optimizer holds."""
+        if not self.seen.held or len(self.studies) < 2:
+            return []
+        always = set.intersection(*(set(s.reached) for s in self.studies))
+        return [n for n, p in self.parameters.items() if id(p) in always and id(p) not in self.seen.held and p.is_leaf]
+
+    @cached_property
+    def stuck_in_time(self) -> bool:
+        """Is there something left to learn that lies in the past?"""
+        if self.stuck or self.baseline is None:
+            return self.stuck
+        return late([x for x in self.losses if math.isfinite(x)] or [0.0]) > 0.3 * self.baseline
+
+    @cached_property
+    def rough(self) -> bool:
+        """Does the loss jump: is a step in twenty above three times the median of its surroundings?"""
+        losses = [abs(x) if math.isfinite(x) else math.inf for x in self.losses]
+        if len(losses) < 20:
+            return False
+        jumps = sum(losses[n] > 3 * median(losses[n - 10 : n]) for n in range(10, len(losses)))
+        return jumps > 0.05 * (len(losses) - 10)
+
+    @cached_property
+    def finite_studies(self) -> list[Study]:
+        """Those before anything was no number."""
+        return [s for s in self.studies if math.isfinite(s.loss) and all(_sound(layer) for layer in s.layers)]
+
+    def layer_of(self, study: Study, parameter: str) -> Layer | None:
+        """By name."""
+        return next((layer for layer in study.layers if layer.parameter == parameter), None)
+
+
+def _sound(layer: Layer) -> bool:
+    return layer.gradient is None or math.isfinite(layer.gradient)
+
+
+def early(losses: Sequence[float]) -> float:
+    """The level of the first steps."""
+    return median(losses[: max(3, len(losses) // 50)])
+
+
+def late(losses: Sequence[float]) -> float:
+    """The level of the last tenth."""
+    return median(losses[-max(3, len(losses) // 10) :])

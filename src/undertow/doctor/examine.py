@@ -1,0 +1,34 @@
+"""Asks every rule, and puts what they say in order: a cause before what it causes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+from undertow.doctor.case import Case
+from undertow.doctor.rule import Rule, every_rule
+from undertow.doctor.verdict import Verdict
+
+
+def examine(case: Case) -> list[Verdict]:
+    """What is wrong, the likeliest cause first; nothing where nothing is."""
+    return ordered([v for rule in every_rule() if (v := rule.ask(case)) is not None], every_rule())
+
+
+def ordered(verdicts: Sequence[Verdict], rules: Sequence[Rule]) -> list[Verdict]:
+    """Causes first, then what they explain, each by confidence."""
+    explains = {rule.code: set(rule.explains) for rule in rules}
+    present = {v.code for v in verdicts}
+    because = {
+        v.code: tuple(sorted(code for code in present if v.code in explains[code] and code not in explains[v.code]))
+        for v in verdicts
+    }
+    rows = sorted(verdicts, key=lambda v: (_depth(v.code, because), -v.confidence, v.code))
+    return [replace(v, rank=n + 1, because_of=because[v.code]) for n, v in enumerate(rows)]
+
+
+def _depth(code: str, because: dict[str, tuple[str, ...]], seen: frozenset[str] = frozenset()) -> int:
+    """How many causes stand before it."""
+    if code in seen:
+        return 0
+    return max((1 + _depth(cause, because, seen | {code}) for cause in because[code]), default=0)

@@ -1,0 +1,44 @@
+"""The gradient grows on its way down through the layers.
+
+Sign: from layer to layer downward the gradient gains the same factor; the first losses are huge.
+Harm: no learning rate fits the first and the last layers at once; steps throw the weights far away.
+Looks like it: a step that is too large (there the gradient is of one size in all layers at the start); exploding in time.
+Remedy: a start whose scale fits the width (He, Glorot), normalisation; clipping holds the worst.
+Sources: Glorot & Bengio 2010; He et al. 2015; Pascanu, Mikolov & Bengio 2013.
+Planted: the initial weights of a deep network, three times too large.
+"""
+
+from __future__ import annotations
+
+from undertow.doctor.case import Case
+from undertow.doctor.rule import Rule
+from undertow.doctor.rules.vanishing_depth import LEAST, _factor, stack_of
+from undertow.doctor.saying import found, place_of
+from undertow.doctor.verdict import Verdict
+
+GROWN = 30.0  # the first layer's gradient over the last one's
+FACTOR = 1.4  # a layer, or more
+
+
+def judge(case: Case) -> Verdict | None:
+    """Asked of the very first steps: later the weights have been thrown about."""
+    for study in case.finite_studies[:2]:
+        stack = stack_of(study.layers)
+        if len(stack) < LEAST or min(g for _, g in stack) <= 0:
+            continue
+        ratio, factor = stack[0][1] / stack[-1][1], _factor(stack)
+        if ratio > GROWN and factor > FACTOR:
+            return found(
+                0.9,
+                f"The gradient grows by a factor of {factor:.1f} with every layer downward: at {stack[0][0].parameter} it is "
+                f"{ratio:.0e} times that of the last layer, before the first step ({len(stack)} layers).",
+                place_of(stack[0][0]),
+                layers=len(stack),
+                grown=ratio,
+                factor_a_layer=factor,
+                first_loss=study.loss,
+            )
+    return None
+
+
+RULE = Rule("D102", "exploding in depth", judge, ("initialisation", "clip"), explains=("L103", "L104", "D103", "L109", "L111", "L112"))

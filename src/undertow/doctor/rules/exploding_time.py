@@ -1,0 +1,47 @@
+"""What the recurrence feels of the past grows with every step back.
+
+Sign: gains above 1 that grow by a factor a step; gradients that are a thousand times the usual one at some steps; the loss
+jumps, or ends in NaN.
+Harm: one step along such a gradient throws the weights away.
+Looks like it: exploding in depth; a step too large; sensitivity to the weights without growth in time.
+Remedy: clip the norm of the gradient; an orthogonal start.
+Sources: Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013.
+Planted: a ReLU network with spectral radius 1.2.
+"""
+
+from __future__ import annotations
+
+from undertow.doctor.case import Case
+from undertow.doctor.rule import Rule
+from undertow.doctor.saying import at, found
+from undertow.doctor.verdict import Verdict
+
+RATE = 1.03
+GROWN = 10.0
+
+
+def judge(case: Case) -> Verdict | None:
+    """Of the first steps, before weights were thrown about; and it must have done harm."""
+    first = [w for w in case.walks if w.step <= 3 and w.steps >= 8]
+    grown = [w for w in first if max(w.gain) > GROWN and w.gain[-1] > 0.1 * max(w.gain) and _rate(w.gain) > RATE]
+    if not grown or not (case.spoilt or case.diverged or case.gradient_grew or case.rough or case.stuck):
+        return None
+    walk = max(grown, key=lambda w: max(w.gain))
+    return found(
+        0.92,
+        f"What {walk.name} feels of a step grows by a factor of {_rate(walk.gain):.2f} with every step back, to {max(walk.gain):.1e} after "
+        f"{walk.steps - 1}.",
+        at(walk.line, module=walk.name.rpartition(".")[0], parameter=walk.name, steps=(0, walk.steps - 1)),
+        rate=_rate(walk.gain),
+        grown=max(walk.gain),
+        steps=walk.steps,
+    )
+
+
+def _rate(gain: tuple[float, ...]) -> float:
+    """From the present to where it is highest."""
+    lag = max(range(len(gain)), key=lambda k: gain[k])
+    return float((gain[lag] / gain[0]) ** (1 / lag)) if lag else 1.0
+
+
+RULE = Rule("T102", "exploding in time", judge, ("clip", "orthogonal"), explains=("T101", "L103", "L109", "D103", "L112", "T111", "L104", "T110"))

@@ -1,0 +1,38 @@
+"""The loss is as sharp as a knife in the recurrent weights, though gradients do not explode in time.
+
+Sign: a linear recurrence whose factor a step lies close to 1; the gradient of its few weights dwarfs all others; the loss
+jumps at ordinary learning rates.
+Harm: a small step in the weights is a large one in what they do over thousands of steps.
+Looks like it: exploding in time (there the gains grow); a step too large everywhere.
+Remedy: parametrise by the logarithm of the decay, or a lower learning rate for the recurrent weights.
+Sources: Orvieto et al. 2023, "Resurrecting recurrent neural networks"; Zucchet & Orvieto 2024.
+Planted: a linear recurrence with eigenvalues close to 1.
+"""
+
+from __future__ import annotations
+
+from undertow.doctor.case import Case
+from undertow.doctor.rule import Rule
+from undertow.doctor.saying import at, found
+from undertow.doctor.verdict import Verdict
+
+LOW, HIGH = 0.97, 1.03
+
+
+def judge(case: Case) -> Verdict | None:
+    """Of linear recurrences that neither fade nor grow."""
+    near = [w for w in case.walks if w.linear and w.step <= 3 and w.steps >= 8 and LOW < w.rate < HIGH]
+    if not near or not (case.rough or case.diverged or case.spoilt or case.stuck):
+        return None
+    walk = near[0]
+    return found(
+        0.85,
+        f"{walk.name} is a linear recurrence with a factor of {walk.rate:.3f} a step over {walk.steps} steps: small changes of it change "
+        "the end by a lot, and the loss jumps.",
+        at(walk.line, parameter=walk.name, steps=(0, walk.steps - 1)),
+        rate=walk.rate,
+        steps=walk.steps,
+    )
+
+
+RULE = Rule("T111", "sensitivity to parameters", judge, ("recurrent_rate",), explains=("L103", "T102", "L109", "L112"))

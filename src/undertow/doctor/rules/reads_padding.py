@@ -1,0 +1,107 @@
+"""The answer is read after the padding, or is moved by it.
+
+Sign: a short row's answer changes when its padding is cut off.
+Harm: what a short row said is forgotten over its padding; the network learns lengths.
+Looks like it: padding that the loss ignores and that comes after all that is read (causal, and healthy).
+Remedy: read at each row's own last step: lengths, or packed sequences; mask attention.
+Sources: torch's documentation of pack_padded_sequence; keras issue #1820.
+Planted: last step read although rows are padded.
+"""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from undertow.doctor.case import Case
+from undertow.doctor.rule import Rule
+from undertow.doctor.saying import at, found
+from undertow.doctor.seating import batch_axis
+from undertow.doctor.seen.batches import Call, first_tensor
+from undertow.doctor.trials import Patient, spread_of
+from undertow.doctor.verdict import Verdict
+
+MOVED = 0.02  # of the spread of answers
+PADDED = 0.15  # of the rows
+
+
+def judge(case: Case) -> Verdict | None:
+    """Cuts the padding off rows that have some, one at a time."""
+    calls = [c for c in case.calls if (x := first_tensor(c.arguments)) is not None and x.dim() >= 2]
+    axis = batch_axis(calls, case.batch_sizes)
+    for call in calls[-3:]:
+        for rows in (axis,) if axis is not None else (0, 1):
+            verdict = _judge(call, rows)
+            if verdict is not None:
+                return verdict
+    return None
+
+
+def _judge(call: Call, axis: int) -> Verdict | None:
+    x = first_tensor(call.arguments)
+    assert x is not None
+    pads = padding(x.transpose(0, 1) if axis else x)
+    if pads is None:
+        return None
+    patient = Patient.of(call)
+    answer = patient.answer() if patient is not None else None
+    if patient is None or answer is None:
+        return None
+    spread, moved = spread_of(answer), []
+    some = [n for n in range(len(pads)) if pads[n] > 0][:6]
+    for row in some:
+        whole = patient.answer(lambda t, row=row: _row(t, x, axis, row, 0))
+        cut = patient.answer(lambda t, row=row: _row(t, x, axis, row, int(pads[row])))
+        if whole is None or cut is None or whole.dim() != cut.dim():
+            continue
+        moved.append(_moved(whole, cut, axis))
+    if len(moved) < 2 or sorted(moved)[len(moved) // 2] < MOVED * spread:
+        return None
+    return found(
+        0.93,
+        f"Cutting the padding off a row changes the answer of {call.name} by {max(moved) / max(spread, 1e-12):.0%} of what answers differ by "
+        f"({int((pads > 0).sum())} of {len(pads)} rows are padded).",
+        at(call.line, module=call.name, steps=(int(x.shape[1 - axis] - pads.max()), int(x.shape[1 - axis]) - 1)),
+        moved=max(moved) / max(spread, 1e-12),
+        padded_rows=int((pads > 0).sum()),
+        rows=len(pads),
+        longest_padding=int(pads.max()),
+    )
+
+
+def padding(x: Tensor) -> Tensor | None:
+    """How many steps at the end of each row [B] are filled up; None where rows are not, x is [B, T, ...]."""
+    if x.dim() < 2 or x.shape[1] < 4 or len(x) < 4:
+        return None
+    flat = x.flatten(2) if x.dim() > 2 else x.unsqueeze(2)
+    last = flat[:, -1]
+    fill = last.mode(0).values if not x.is_floating_point() else torch.zeros_like(last[0])
+    filled = (flat == fill).all(2)
+    runs = filled.flip(1).cumprod(1).sum(1)
+    runs = runs.clamp(max=x.shape[1] - 1)
+    share = float((runs > 1).double().mean())
+    return runs if share > PADDED and len(runs.unique()) > 2 and bool((runs == 0).any() | (runs == 1).any() | (share < 1)) else None
+
+
+def _row(tensor: Tensor, x: Tensor, axis: int, row: int, cut: int) -> Tensor:
+    """One row of it, without its last steps where it has steps."""
+    rows, steps = x.shape[axis], x.shape[1 - axis]
+    if tensor.dim() == 1 and len(tensor) == rows:
+        return tensor[row : row + 1].clamp(max=steps - cut) if not tensor.is_floating_point() else tensor[row : row + 1]
+    for own in (axis, 0, 1):
+        if tensor.dim() > own and tensor.shape[own] == rows:
+            alone = tensor.narrow(own, row, 1)
+            time = 1 - own
+            return alone.narrow(time, 0, steps - cut) if own < 2 and alone.dim() > time and alone.shape[time] == steps else alone
+    return tensor
+
+
+def _moved(whole: Tensor, cut: Tensor, axis: int) -> float:
+    for time in range(whole.dim()):
+        if whole.shape[time] != cut.shape[time]:
+            whole = whole.narrow(time, 0, min(whole.shape[time], cut.shape[time]))
+            cut = cut.narrow(time, 0, whole.shape[time])
+    return float((whole - cut).abs().max())
+
+
+RULE = Rule("T108", "reads padding", judge, ("edit: read at each row's length",), explains=("T101", "T103"))

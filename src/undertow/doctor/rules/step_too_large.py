@@ -1,0 +1,49 @@
+"""Every step throws the weights far beyond where the gradient still holds.
+
+Sign: a step changes the weights by a large part of their own size; the loss jumps about, climbs or ends in NaN.
+Harm: nothing is found, or what was found is lost.
+Looks like it: exploding gradients (in depth, in time), gradients that add up, unscaled inputs: they make steps large at an
+ordinary learning rate, and outrank this.
+Remedy: a learning rate of a tenth or a hundredth.
+Sources: LeCun et al. 1998, "Efficient BackProp"; Bengio 2012, "Practical recommendations".
+Planted: the learning rate times 100.
+"""
+
+from __future__ import annotations
+
+import math
+from statistics import median
+
+from undertow.doctor.case import Case, early, late
+from undertow.doctor.rule import Rule
+from undertow.doctor.saying import at, found
+from undertow.doctor.verdict import Verdict
+
+FAR = 0.2  # of the weights' length, in one step
+MUCH = 0.03
+
+
+def judge(case: Case) -> Verdict | None:
+    """How far do the first steps go, and does it end well?"""
+    ratios = [r for s in case.looked_at[:20] if (r := s.ratio) is not None and math.isfinite(r)]
+    if not ratios or len(case.losses) < 5:
+        return None
+    step = median(ratios)
+    finite = [x for x in case.losses if x == x and abs(x) != float("inf")]
+    rose = len(finite) < len(case.losses) or late(finite) > 1.2 * early(finite) > 0
+    bad = case.diverged or rose or case.stuck
+    if not (bad and step > MUCH) and not (case.diverged and step > 0.003):
+        return None
+    return found(
+        0.9 if step > FAR or case.diverged else 0.75,
+        f"A step changes the weights by {step:.0%} of their length (0.1 % is usual), and the loss "
+        f"{'leaves all bounds' if case.diverged else 'climbs' if rose else 'finds nothing'}.",
+        at(case.step_line),
+        update_over_weight=step,
+        learning_rate=case.rate,
+        first_loss=early(finite) if finite else None,
+        last_loss=late(finite) if finite else None,
+    )
+
+
+RULE = Rule("L103", "step too large", judge, ("lower_rate",), explains=("D103", "L109", "T110", "D101", "L112", "T102", "T101"))

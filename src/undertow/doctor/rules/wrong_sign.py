@@ -1,0 +1,59 @@
+"""What should be made small is made large.
+
+Sign: the loss that is minimised is a known loss with a minus before it, or the weights move up the gradient; the error
+grows without end.
+Harm: the network learns to be as wrong as it can.
+Looks like it: losses below zero by right (log-likelihoods of densities, rewards, a critic's score).
+Remedy: take the minus away; maximize=False.
+Sources: torch's documentation of torch.optim.
+Planted: the loss negated.
+"""
+
+from __future__ import annotations
+
+from statistics import median
+
+from undertow.doctor.case import Case, early, late
+from undertow.doctor.rule import Rule
+from undertow.doctor.saying import at, found
+from undertow.doctor.verdict import Verdict
+
+UPHILL = 0.02  # cosine of a step with the gradient, in the median
+
+
+def judge(case: Case) -> Verdict | None:
+    """Of the graph, and of the way the weights go."""
+    if len({s.optimizer for s in case.steps}) > 1:  # players of a game may play against each other
+        return None
+    negated = [s for s in case.studies if s.losses and all(loss.sign < 0 for loss in s.losses)]
+    finite = [x for x in case.losses if x == x]
+    if negated and 2 * len(negated) > len(case.studies) and len(finite) > 3:
+        loss = negated[0].losses[0]
+        if negated[0].loss <= 0 and late(finite) <= early(finite):
+            return found(
+                0.97,
+                f"What is minimised is {loss.kind} with a minus before it: it went from {early(finite):.3g} to {late(finite):.3g}, "
+                "and the error grows.",
+                at(loss.line),
+                loss=loss.kind,
+                first=early(finite),
+                last=late(finite),
+            )
+    return _uphill(case, finite)
+
+
+def _uphill(case: Case, losses: list[float]) -> Verdict | None:
+    along = [s.along for s in case.steps if s.along is not None]
+    if len(along) < 5 or median(along) < UPHILL or len(losses) < 5 or late(losses) < early(losses):
+        return None
+    return found(
+        0.9,
+        f"Steps go up the gradient (cosine {median(along):+.2f}), and the loss rises from {early(losses):.3g} to {late(losses):.3g}.",
+        at(case.step_line),
+        cosine=median(along),
+        first=early(losses),
+        last=late(losses),
+    )
+
+
+RULE = Rule("L107", "wrong sign", judge, ("flip_sign",), explains=("L103", "D103", "D102", "L109", "T102", "L110", "T110", "L112", "D101", "T101"))

@@ -1,0 +1,397 @@
+"""Listens to a whole process while it trains: models, losses, backward passes, optimizers, clipping. Changes nothing.
+
+The first steps are looked at closely, later ones now and then, the rest only counted. Whatever is listened to is put
+back when it is over.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from types import TracebackType
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
+from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.utils.data import DataLoader, RandomSampler
+
+from undertow.doctor.seen.batches import Call, Calls, first_tensor
+from undertow.doctor.seen.graph import MODULE, Graph, count_now, reach
+from undertow.doctor.seen.ledger import Ledger
+from undertow.doctor.seen.lines import Line, calling, calling_itself
+from undertow.doctor.seen.losses import losses_of
+from undertow.doctor.seen.naming import name_of, networks_with
+from undertow.doctor.seen.patches import Patches
+from undertow.doctor.seen.spoilt import BadData, Singular, bad_among, bad_in_graph
+from undertow.doctor.seen.step import Clip, Step
+from undertow.doctor.seen.study import Study, study
+from undertow.flow.nested import tensors
+from undertow.flow.watch import Watch, watch
+
+CLOSELY = 4  # steps at the start
+AGAIN = (10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
+NETWORKS = 64  # of a script that are known by name
+TARGETS = 60  # steps at which targets are kept beside inputs
+PLAIN_LOSSES = (
+    "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits".split()
+)
+
+
+class Ward(nn.Module):
+    """Holds every network that was called as a whole, by the names that the script gives them."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.names: dict[nn.Module, str] = {}
+
+    def take_in(self, module: nn.Module, name: str) -> None:
+        """Under a name of its own."""
+        name = name.replace(".", "_") or "model"
+        free = name if name not in self._modules else f"{name}_{len(self._modules)}"
+        self.names[module] = free
+        self._modules[free] = module
+
+
+class Bedside:
+    """Everything that was seen."""
+
+    def __init__(self, enough: Callable[[Bedside], bool] | None = None) -> None:
+        self.ward = Ward()
+        self.enough = enough
+        self.steps: list[Step] = []
+        self.studies: list[Study] = []
+        self.held_out: list[tuple[int, Tensor, Line]] = []  # losses without gradients, after so many steps
+        self.calls = Calls()
+        self.detached: dict[Line, list[int]] = {}  # steps that each tensor reached back, by the line that detached it
+        self.raw: dict[int, tuple[str, Tensor]] = {}  # parameters of no module
+        self.held: dict[int, Tensor] = {}  # by id: parameters that an optimizer holds
+        self.kept_graphs = 0  # backward passes that were told to keep their graph
+        self.backwards = 0
+        self.bad_data: BadData | None = None
+        self.singular: Singular | None = None
+        self.spoilt: int | None = None  # the first step whose loss was no number
+        self.ran: set[nn.Module] = set()  # modules that were called in the steps looked at closely
+        self.began = time.perf_counter()
+        self._ledgers: dict[int, Ledger] = {}
+        self._by_hand: Ledger | None = None
+        self._patches = Patches()
+        self._handles: list[Any] = []
+        self._watch: Watch | None = None
+        self._depth = 0
+        self._within = False  # one of our own passes
+        self._since = 0  # autograd's count at the last step
+        self._running: list[tuple[nn.Module, int]] = []
+        self._anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
+        self._last: Call | None = None
+        self._asking = False  # the last call of a network was made without gradients
+        self.right: list[tuple[int, float]] = []  # shares of equal classes that were counted then, after so many steps
+        self.loaders: dict[int, tuple[int | None, bool]] = {}  # batch size, and whether rows are shuffled
+        self._called: tuple[Any, Line] | None = None  # what a network was called with last
+
+    # ---- on and off
+
+    def __enter__(self) -> Bedside:
+        hear = self._patches.hear
+        hear(torch.autograd, "backward", self._backward)
+        hear(Optimizer, "__init__", self._made)
+        hear(torch.Tensor, "detach", self._detach)
+        hear(DataLoader, "__iter__", self._loads)
+        for owner, name in ((torch.Tensor, "__eq__"), (torch.Tensor, "eq"), (torch, "eq")):
+            hear(owner, name, self._compared)
+        for name in ("clip_grad_norm_", "clip_grad_value_"):
+            hear(torch.nn.utils, name, self._clips(name))
+            hear(torch.nn.utils.clip_grad, name, self._clips(name))
+        for name in PLAIN_LOSSES:
+            hear(torch.nn.functional, name, self._plain_loss)
+        self._handles = [
+            register_optimizer_step_pre_hook(self._optimizer_begins),
+            register_optimizer_step_post_hook(self._optimizer_ended),
+            register_module_forward_pre_hook(self._module_begins),
+            register_module_forward_hook(self._module_ended, with_kwargs=True, always_call=True),
+        ]
+        self._watch = watch(self.ward, every=20)
+        self._watch.__enter__()
+        self._look(True)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._patches.undo()
+        for handle in self._handles:
+            handle.remove()
+        if self._watch is not None:
+            self._watch.leave()
+        torch.autograd.set_detect_anomaly(*self._anomaly)
+
+    @property
+    def flow(self) -> Watch | None:
+        """What the networks' own watch has measured."""
+        return self._watch
+
+    @property
+    def closely(self) -> bool:
+        """Is this step looked at closely?"""
+        return len(self.steps) < CLOSELY or len(self.steps) in AGAIN
+
+    def _look(self, closely: bool) -> None:
+        """Keep the line of every operation, while steps are looked at closely."""
+        if closely:
+            torch.autograd.set_detect_anomaly(True, check_nan=self._anomaly[0] and self._anomaly[1])
+        else:
+            torch.autograd.set_detect_anomaly(*self._anomaly)
+
+    # ---- networks
+
+    def _module_begins(self, module: nn.Module, arguments: Any) -> None:
+        if self._within or module is self.ward:
+            return
+        if not self._running and module not in self.ward.names and torch.is_grad_enabled():
+            self._meet(module)
+        self._running.append((module, count_now()))
+
+    def _meet(self, module: nn.Module) -> None:
+        known = {id(p) for p in self.ward.parameters()}
+        if all(id(p) in known for p in module.parameters()):  # parts of known ones, put together anew, or no parameters
+            return
+        self._take_in(module, name_of(module, type(module).__name__))
+
+    def _take_in(self, module: nn.Module, name: str) -> None:
+        if len(self.ward.names) >= NETWORKS:
+            return
+        self.ward.take_in(module, name)
+        if self._watch is not None:
+            self._watch.include(module)
+
+    def _module_ended(self, module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
+        if self._within or not self._running or self._running[-1][0] is not module:
+            return
+        _, oldest = self._running.pop()
+        if self.closely:
+            self.ran.add(module)
+        if self.closely and torch.is_grad_enabled():
+            self._mark(module, output, oldest)
+        if self._running or module not in self.ward.names:
+            return
+        self._asking = not torch.is_grad_enabled()
+        if torch.is_grad_enabled() and module.training:
+            self._called = (arguments, named), calling() if self.calls.wanted else Line()
+            if self.calls.wanted:
+                call = Call(module, self.ward.names[module], len(self.steps), arguments, named, output, calling())
+                self._last = call
+                self.calls.add(call)
+
+    def _mark(self, module: nn.Module, output: Any, oldest: int) -> None:
+        """Note the module in autograd's nodes, the innermost first."""
+        waiting: list[Any] = [t.grad_fn for t in tensors(output) if t.grad_fn is not None]
+        while waiting:
+            node = waiting.pop()
+            if node._sequence_nr() >= oldest and MODULE not in node.metadata:
+                node.metadata[MODULE] = type(module).__name__
+                waiting += [after for after, _ in node.next_functions if after is not None]
+
+    # ---- backward
+
+    def _backward(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
+        if self._within:
+            return None
+        given = named.get("tensors", arguments[0] if arguments else None)
+        root = given if isinstance(given, Tensor) else first_tensor(given)
+        if root is None or root.grad_fn is None:
+            return None
+        self.backwards += 1
+        self.kept_graphs += bool(named.get("retain_graph", False))
+        if not self._ledgers:
+            self._stepped_by_hand(root)
+        over = self._studied(root)
+        self._if_spoilt(root)
+        for ledger in self._ledgers_of_step():
+            ledger.backward_begins(root)
+
+        def ended(_: Any) -> None:
+            over()
+            for ledger in self._ledgers_of_step():
+                ledger.backward_ended()
+            if self._by_hand is not None:  # weights are still those of the forward pass
+                self._by_hand.step_begins()
+
+        return ended
+
+    def _stepped_by_hand(self, root: Tensor) -> None:
+        """No optimizer is known: what was before this backward pass was a step."""
+        if self._by_hand is None:
+            leaves = Graph(root).leaves
+            self._by_hand = Ledger(0, leaves)
+            self._name_raw(leaves)
+        elif self._by_hand.open is not None:
+            self._ended(self._by_hand)
+
+    def _studied(self, root: Tensor) -> Callable[[], None]:
+        if self.closely:
+            self._within = True
+            try:
+                made, over = study(root, len(self.steps), self.names(), self._since)
+            finally:
+                self._within = False
+            self.studies.append(made)
+            self.singular = self.singular or made.singular
+            self._pair(made.losses)
+            return over
+        if len(self.steps) < TARGETS:
+            self._pair(losses_of(Graph(root)))
+        return lambda: None
+
+    def _if_spoilt(self, root: Tensor) -> None:
+        """The first time that a loss is no number, look for what made it one. Elsewhere than on the CPU asking is dear."""
+        if self.spoilt is not None or not (root.is_cpu or self.closely):
+            return
+        if bool(root.detach().isfinite().all()):
+            return
+        self.spoilt = step = len(self.steps)
+        if self._called is not None:
+            arguments, line = self._called
+            self.bad_data = bad_among(arguments, "input", step, line)
+        graph = Graph(root)
+        if self.bad_data is None:
+            targets = [loss for loss in losses_of(graph) if loss.target is not None]
+            found = (bad_among(loss.target, "target", step, loss.line) for loss in targets)
+            self.bad_data = next((bad for bad in found if bad is not None), None)
+        if self.bad_data is None:
+            self.bad_data = bad_in_graph(graph, step)
+
+    def _pair(self, losses: list[Any]) -> None:
+        target = next((loss.target for loss in losses if loss.target is not None), None)
+        if self._last is not None and target is not None and self._last.target is None:
+            self._last.target = target.detach().clone()
+
+    @property
+    def studied_ids(self) -> set[int]:
+        """Parameters, by id, whose optimizer took at least two steps that were looked at closely."""
+        studied = {s.step for s in self.studies}
+        count = [sum(s.optimizer == led.place and s.number in studied for s in self.steps) for led in self._ledgers_of_step()]
+        pairs = zip(self._ledgers_of_step(), count, strict=True)
+        return {id(p) for led, n in pairs if n >= 2 for p in led.parameters}
+
+    def _ledgers_of_step(self) -> list[Ledger]:
+        return list(self._ledgers.values()) or ([self._by_hand] if self._by_hand is not None else [])
+
+    def names(self) -> dict[int, str]:
+        """Of every parameter, by id."""
+        found = {id(p): name for name, p in self.ward.named_parameters()}
+        return {**{key: name for key, (name, _) in self.raw.items()}, **found}
+
+    # ---- optimizers
+
+    def _optimizer_begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if not self._within:
+            self._ledger(optimizer).step_begins()
+
+    def _optimizer_ended(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
+        if self._within:
+            return
+        self._ended(self._ledger(optimizer))
+
+    def _made(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
+        def after(_: Any) -> None:
+            self._ledger(arguments[0])
+
+        return None if self._within else after
+
+    def _ended(self, ledger: Ledger) -> None:
+        self.steps.append(ledger.step_ended(len(self.steps), calling() if ledger.taken < 2 else Line()))
+        self._since = count_now()
+        self._look(self.closely)
+        if self.enough is not None and self.enough(self):
+            raise Enough
+
+    def _ledger(self, optimizer: Optimizer) -> Ledger:
+        if id(optimizer) not in self._ledgers:
+            parameters = [p for group in optimizer.param_groups for p in group["params"]]
+            self._ledgers[id(optimizer)] = Ledger(len(self._ledgers), parameters, optimizer)
+            for name, module in networks_with({id(p) for p in parameters}).items():
+                if module not in self.ward.names:
+                    self._take_in(module, name)
+            self._name_raw(parameters)
+        return self._ledgers[id(optimizer)]
+
+    def _name_raw(self, parameters: list[Tensor]) -> None:
+        own = {id(p) for p in self.ward.parameters()}
+        for number, parameter in enumerate(parameters):
+            self.held[id(parameter)] = parameter
+            if id(parameter) not in own:
+                self.raw[id(parameter)] = name_of(parameter, f"parameter {number}"), parameter
+
+    # ---- calls of torch
+
+    def _clips(self, name: str) -> Callable[..., Callable[[Any], None] | None]:
+        kind = "norm" if "norm" in name else "value"
+
+        def heard(arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
+            if self._within or self._depth:
+                return None
+            limit = named.get("max_norm", named.get("clip_value", arguments[1] if len(arguments) > 1 else 0.0))
+            line = calling()
+            self._depth += 1
+
+            def after(result: Any) -> None:
+                self._depth -= 1
+                norm = result.detach() if isinstance(result, Tensor) else None
+                for ledger in self._clipped_ones(arguments):
+                    ledger.clipped(Clip(kind, float(limit), norm, line, not ledger.current().losses))
+
+            return after
+
+        return heard
+
+    def _clipped_ones(self, arguments: tuple[Any, ...]) -> list[Ledger]:
+        given = arguments[0] if arguments else ()
+        if not isinstance(given, Tensor | list | tuple):
+            return list(self._ledgers.values())  # a generator: it may be read once only
+        own = {id(p) for p in ([given] if isinstance(given, Tensor) else given)}
+        return [led for led in self._ledgers.values() if any(id(p) in own for p in led.parameters)]
+
+    def _detach(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        if self._within or not self.closely or not torch.is_grad_enabled():
+            return
+        if arguments[0].grad_fn is not None and arguments[0].dim() > 0:
+            line = calling_itself(2)  # above the patch
+            if line:  # not one of torch's own, or of ours
+                self.detached.setdefault(line, []).append(reach(Graph(arguments[0])))
+
+    def _loads(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        loader = arguments[0]
+        self.loaders[id(loader)] = loader.batch_size, isinstance(loader.sampler, RandomSampler)
+
+    def _compared(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
+        """Classes told, against those that are right, while nothing is trained."""
+        if not self._asking or torch.is_grad_enabled() or self._within or len(arguments) < 2:
+            return None
+        one, other = arguments[:2]
+        if not (isinstance(one, Tensor) and isinstance(other, Tensor)) or one.shape != other.shape or one.dim() != 1:
+            return None
+        if one.is_floating_point() or other.is_floating_point() or one.numel() < 2:
+            return None
+        step = len(self.steps)
+
+        def after(result: Any) -> None:
+            if isinstance(result, Tensor):
+                self.right.append((step, float(result.double().mean())))
+
+        return after
+
+    def _plain_loss(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
+        if self._within or torch.is_grad_enabled():
+            return None
+        line, step = calling(), len(self.steps)
+
+        def after(result: Any) -> None:
+            if isinstance(result, Tensor):
+                self.held_out.append((step, result.detach().mean(), line))
+
+        return after
+
+
+class Enough(BaseException):
+    """Ends a script that has been seen long enough; no `except Exception` of it catches this."""

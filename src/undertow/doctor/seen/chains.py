@@ -1,0 +1,161 @@
+"""Recurrences, found in the graph alone: a parameter that is used again and again, each use reading what the last gave.
+
+However the loop was written. What the end of a chain feels of its past is measured as for a walk: random directions go
+into the last use's result, and their lengths at the earlier ones are the gains.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import torch
+from torch import Tensor
+from torch.autograd.graph import GradientEdge
+
+from undertow.doctor.seen.graph import BY_ELEMENT, Graph, Op, below, reaches, through_views
+from undertow.doctor.seen.lines import Line
+
+LEAST = 4  # uses that make a chain
+NEAR = 60  # operations around a use in which gates are looked for
+
+
+@dataclass(frozen=True)
+class Chain:
+    """One recurrence of one step of training. Every list has a number a step of it, the first step first."""
+
+    parameter: int  # id of the weight that its steps share
+    steps: int
+    linked: bool  # does every step depend on the one before? Not where something cut it
+    line: Line
+    module: str
+    gain: tuple[float, ...]  # by lag: what the end feels of so many steps before
+    forget: tuple[float, ...] = ()  # how open the gate on the cell's own memory is in the mean
+    linear: bool = False  # no nonlinearity between one step and the next
+    saturated: float | None = None  # share of gates that are shut or open for good
+    gradient: list[float] = field(default_factory=list)  # filled by backward: length of what comes back to each step
+    inputs: Tensor | None = None  # [T, B, I], what the steps read, where the graph knows
+
+
+def chains_of(graph: Graph, generator: torch.Generator) -> list[Chain]:
+    """All of them; weights that are used side by side in one recurrence count once, by their first."""
+    found: list[tuple[Chain, set[int]]] = []
+    for parameter, uses in graph.uses.items():
+        ops = [op for op, number in uses if _beside(op, number) is not None]
+        alone = [op for op, number in uses if _beside(op, number) is None]
+        if len(ops) < LEAST:
+            continue
+        linked = _linked(ops)
+        if linked is None:
+            continue
+        steps = {id(op) for op in ops}
+        chain = _chain(parameter, [*alone, *ops] if len(alone) == 1 else ops, linked, generator)
+        found.append((chain, steps))
+    return _apart([chain for chain, _ in found])
+
+
+def _beside(op: Op, number: int) -> Op | None:
+    """What the parameter is multiplied with, where that depends on any parameter."""
+    inputs = [other for n, (_, other) in enumerate(op.inputs) if n != number and other is not None]
+    others = [o for o in inputs if (leaf := through_views(o)) is None or leaf.variable is None]
+    return others[-1] if others else None
+
+
+def _linked(ops: Sequence[Op]) -> bool | None:
+    """Does each depend on the one before? None: they have nothing to do with each other."""
+    pairs = [(ops[n], ops[n - 1]) for n in {1, len(ops) // 2, len(ops) - 1}]
+    reached = [reaches(later, earlier) for later, earlier in pairs]
+    return True if all(reached) else None
+
+
+def _apart(chains: list[Chain]) -> list[Chain]:
+    """One a place in the code: the gates' own weights walk together."""
+    best: dict[tuple[int, str], Chain] = {}
+    for chain in chains:
+        best.setdefault((chain.steps, chain.module), chain)
+    return list(best.values())
+
+
+def _chain(parameter: int, ops: Sequence[Op], linked: bool, generator: torch.Generator) -> Chain:
+    forget, saturated = _gates(ops)
+    return Chain(
+        parameter,
+        len(ops),
+        linked,
+        ops[-1].line,
+        ops[-1].module,
+        _gains(ops, generator),
+        forget,
+        _linear(ops),
+        saturated,
+    )
+
+
+def _gains(ops: Sequence[Op], generator: torch.Generator) -> tuple[float, ...]:
+    """‖vᵀ ∂z_T/∂z_{T-k}‖, the mean over rows and two directions."""
+    last = ops[-1]
+    total = torch.zeros(len(ops), dtype=torch.float64)
+    for _ in range(2):
+        like = last.node._input_metadata[0]
+        direction = torch.randn(last.shape, generator=generator).to(device=like.device, dtype=like.dtype)
+        ends = [GradientEdge(op.node, 0) for op in ops[:-1]]
+        found = torch.autograd.grad(
+            [GradientEdge(last.node, 0)], ends, [direction], retain_graph=True, allow_unused=True
+        )
+        squares = [0.0 if g is None else float(g.double().square().sum()) for g in found]
+        total += torch.tensor([*squares, float(direction.double().square().sum())], dtype=torch.float64)
+    gain = (total / total[-1]).sqrt().flip(0)
+    return tuple(gain.tolist())
+
+
+def _linear(ops: Sequence[Op]) -> bool:
+    """Is the way from one step to the next without a nonlinearity?"""
+    bent = {"Tanh", "Sigmoid", "Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Softplus", "Hardtanh", "Threshold", "Softmax"}
+    start, end = ops[-2], ops[-1]
+    between = [op for op in below(end, NEAR) if op.place > start.place and reaches(op, start)]
+    return not any(op.kind in bent for op in between)
+
+
+def _gates(ops: Sequence[Op]) -> tuple[tuple[float, ...], float | None]:
+    """Of every step: the mean of what multiplies its own memory; of the last, the share of gates at an end."""
+    forget = []
+    for start, end in zip(ops, ops[1:], strict=False):
+        gate = _memory_gate([op for op in below(end, NEAR) if op.place > start.place])
+        if gate is None:  # the first step's memory is no result
+            continue
+        forget.append(float(gate.double().mean()))
+    sigmoids = [op.saved("result") for op in below(ops[-1], NEAR) if op.kind == "Sigmoid" and op.place > ops[-2].place]
+    flat = [s.detach().flatten() for s in sigmoids if isinstance(s, Tensor)]
+    if not flat:
+        return tuple(forget), None
+    gates = torch.cat(flat)
+    return tuple(forget), float(((gates < 0.02) | (gates > 0.98)).double().mean())
+
+
+def _memory_gate(between: Sequence[Op]) -> Tensor | None:
+    """c' = f ∘ c + i ∘ g: of a sum of two products, the sigmoid that is multiplied with what is no sigmoid's product."""
+    for op in between:
+        products = [o for o in op.others if o.kind in BY_ELEMENT]
+        if op.kind != "Add" or len(products) != 2:
+            continue
+        for product in products:
+            gate = _gate_on_memory(product)
+            if gate is not None:
+                return gate
+    return None
+
+
+def _gate_on_memory(product: Op) -> Tensor | None:
+    sources = [through_views(other) for _, other in product.inputs]
+    if len(sources) != 2:
+        return None
+    for number, source in enumerate(sources):
+        other = sources[1 - number]
+        if source is None or source.kind != "Sigmoid":
+            continue
+        if other is not None and other.kind not in ("Add", "Lerp"):
+            continue
+        gate = product.saved("self" if number == 0 else "other")
+        if isinstance(gate, Tensor):
+            return gate.detach()
+    return None

@@ -1,0 +1,81 @@
+"""Which line of the user's own code is it that calls?"""
+
+from __future__ import annotations
+
+import os
+import re
+import sys
+import sysconfig
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+
+PACKAGE = Path(__file__).parents[2]
+LIBRARIES = tuple(
+    f"{Path(folder).resolve()}{os.sep}"
+    for folder in {
+        str(Path(torch.__file__).parent.parent),
+        sysconfig.get_path("stdlib"),
+        sysconfig.get_path("platstdlib"),
+        str(PACKAGE),
+    }
+)
+FRAME = re.compile(r'File "(?P<file>[^"]*)", line (?P<line>\d+)')
+
+
+class Line(NamedTuple):
+    """Of a file; nothing where no line of the user's is known."""
+
+    file: str = ""
+    line: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.file)
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}" if self.file else ""
+
+
+def of_user(file: str) -> bool:
+    """Is it no file of Python, of a library or of ours?"""
+    return not file.startswith((*LIBRARIES, "<"))
+
+
+def calling() -> Line:
+    """The innermost frame of the user's."""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if of_user(file):
+            return Line(file, frame.f_lineno)
+        frame = frame.f_back  # type: ignore[assignment]
+    return Line()
+
+
+def calling_itself(above: int) -> Line:
+    """The frame so many above the one that asks, if it is the user's own."""
+    frame = sys._getframe(above + 1)
+    file = frame.f_code.co_filename
+    return Line(file, frame.f_lineno) if of_user(file) else Line()
+
+
+def names_of_caller() -> list[dict[str, object]]:
+    """What the user's frames call things, the innermost first."""
+    frame, found = sys._getframe(1), []
+    while frame is not None:
+        if of_user(frame.f_code.co_filename):
+            found.append({**frame.f_locals})
+            if frame.f_globals is not frame.f_locals:
+                found.append(frame.f_globals)
+        frame = frame.f_back  # type: ignore[assignment]
+    return found
+
+
+def in_traceback(lines: list[str]) -> Line:
+    """The innermost line of the user's in what autograd kept of a call."""
+    found = (FRAME.search(line) for line in reversed(lines))
+    for frame in found:
+        if frame and of_user(frame["file"]):
+            return Line(frame["file"], int(frame["line"]))
+    return Line()

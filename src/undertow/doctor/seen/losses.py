@@ -1,0 +1,125 @@
+"""What is minimised: which known losses the loss is made of, with which sign, and whether their shapes and numbers fit."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from undertow.doctor.seen.graph import VIEWS, Graph, Op, through_views
+from undertow.doctor.seen.lines import Line
+
+LOSSES = {
+    "NllLoss": "cross-entropy",
+    "NllLoss2D": "cross-entropy",
+    "BinaryCrossEntropy": "binary cross-entropy",
+    "BinaryCrossEntropyWithLogits": "binary cross-entropy",
+    "MseLoss": "squared error",
+    "SmoothL1Loss": "smooth L1",
+    "HuberLoss": "Huber",
+    "Abs": "absolute error",
+    "Pow": "squared error",
+    "Square": "squared error",
+}
+FIRST = frozenset({"Mean", "Sum", "Add", "Sub", "Neg", "Div", "Mul", "Stack", "Cat", "Rsub", "Sqrt", *VIEWS})
+DEEP = 4000  # operations of the part of the graph that is loss
+
+
+@dataclass(frozen=True)
+class Loss:
+    """One known loss within what is minimised."""
+
+    kind: str
+    sign: int  # -1: it is maximised; 0: not known
+    line: Line
+    target: Tensor | None = None
+    given: Tensor | None = None  # what it compares with the target: logits, log-probabilities or numbers
+    squashed: str = ""  # softmax or sigmoid, where it expects none
+    spread: tuple[tuple[int, ...], tuple[int, ...]] | None = None  # shape before and after broadcasting
+
+
+def losses_of(graph: Graph) -> list[Loss]:
+    """Found from the end of the graph on."""
+    if graph.root is None:
+        return []
+    found, seen = [], {graph.root}
+    waiting: list[tuple[Op, int]] = [(graph.root, 1)]
+    while waiting and len(seen) < DEEP:
+        op, sign = waiting.pop()
+        if _is_loss(op):
+            found.append(_loss(op, sign))
+            continue
+        for other, then in _parts(op, sign):
+            if other not in seen:
+                seen.add(other)
+                waiting.append((other, then))
+    return found
+
+
+def _is_loss(op: Op) -> bool:
+    if op.kind == "Pow":
+        return float(op.saved("exponent") or 0) % 2 == 0
+    if op.kind == "Mul":  # a difference times itself
+        return len(op.inputs) == 2 and op.inputs[0][1] is not None and op.inputs[0][1] is op.inputs[1][1]
+    return op.kind in LOSSES
+
+
+def _parts(op: Op, sign: int) -> list[tuple[Op, int]]:
+    if op.kind not in FIRST:
+        return []
+    signs = [sign] * len(op.inputs)
+    if op.kind in ("Neg", "Rsub"):
+        signs = [-sign] * len(op.inputs)
+    elif op.kind == "Sub" and len(signs) == 2:
+        signs[1] = -sign
+    elif op.kind in ("Mul", "Div"):
+        signs = [sign * _sign_of_factor(op, number) for number in range(len(signs))]
+    return [(other, s) for (_, other), s in zip(op.inputs, signs, strict=True) if other is not None]
+
+
+def _sign_of_factor(op: Op, number: int) -> int:
+    """What the other factor does to it."""
+    factor = op.saved("other" if number == 0 else "self")
+    if not isinstance(factor, Tensor):
+        factor = torch.as_tensor(factor) if isinstance(factor, int | float) else None
+    if factor is None or factor.is_meta or factor.numel() == 0:
+        return 1
+    low, high = float(factor.detach().min()), float(factor.detach().max())
+    return 1 if low >= 0 else -1 if high <= 0 else 0
+
+
+def _loss(op: Op, sign: int) -> Loss:
+    kind = LOSSES.get(op.kind, "squared error")
+    child = op.inputs[0][1] if op.inputs else None
+    given, target = op.saved("self"), op.saved("target")
+    if op.kind in ("Pow", "Square", "Abs", "Mul"):
+        given = target = None
+    return Loss(kind, sign, op.line, target, given, _squashed(op, child), _spread(op, child))
+
+
+def _squashed(op: Op, child: Op | None) -> str:
+    """What was put between the network and a loss that does that itself, or expects something else."""
+    source = through_views(child)
+    if op.kind.startswith("NllLoss") and source is not None:
+        if source.kind == "Softmax":  # probabilities, where their logarithms belong
+            return "softmax"
+        before = through_views(source.others[0]) if source.kind == "LogSoftmax" and source.others else None
+        return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(before.kind, "") if before is not None else ""
+    if op.kind == "BinaryCrossEntropyWithLogits" and source is not None:
+        return {"Softmax": "softmax", "Sigmoid": "sigmoid"}.get(source.kind, "")
+    return ""
+
+
+def _spread(op: Op, child: Op | None) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+    """Was the network's output stretched over a target of another shape, every one against every other?"""
+    while child is not None and child.kind in ("Sub", "Rsub", "Expand", "Mul", *VIEWS):
+        for other in child.others:
+            rows = other.shape[0] if other.shape else 1
+            alone = child.kind == "Expand" or len(child.others) == 1
+            if alone and 1 < rows and other.size * rows == child.size and child.shape.count(rows) > other.shape.count(rows):
+                return other.shape, child.shape
+            if child.kind == "Expand" and op.kind in ("MseLoss", "SmoothL1Loss", "HuberLoss") and other.size == 1 < child.size:
+                return other.shape, child.shape
+        child = child.others[0] if child.kind != "Mul" and len(child.others) == 1 else None
+    return None
