@@ -49,13 +49,7 @@ def _time_axis(x: Tensor, steps: Sequence[int], target: Tensor | None) -> int | 
 
 def _pair(x: Tensor | None, target: Tensor | None, axis: int) -> tuple[Tensor, Tensor] | None:
     assert x is not None and target is not None
-    x = x.detach().cpu() if axis == 0 else x.detach().cpu().transpose(0, 1)
-    if x.dim() == 2 and x.is_floating_point():
-        x = x.unsqueeze(-1)
-    if x.dim() > 3:
-        x = x.flatten(2)
-    if x.dim() == 3 and not x.is_floating_point():
-        x = x.float()
+    x = _numbers(x.detach().cpu() if axis == 0 else x.detach().cpu().transpose(0, 1))
     y, (steps, rows) = target.detach().cpu(), x.shape[:2]
     if y.is_floating_point():
         y = y.float()
@@ -72,8 +66,11 @@ def _pair(x: Tensor | None, target: Tensor | None, axis: int) -> tuple[Tensor, T
 
 def needed(data: Laid) -> NeededLag | None:
     """Asked of the pairs; None where it cannot be."""
+    sound = [(x, y) for x, y in data.pairs if bool(x.isfinite().all()) and bool(y.isfinite().all())]
+    if not sound:
+        return None
     try:
-        return needed_lag(list(data.pairs))
+        return needed_lag(sound)
     except UndertowError:  # inputs of another kind: pictures, pairs of sequences
         return None
 
@@ -104,12 +101,27 @@ def _end_to_end(chain: Sequence[Call], axis: int) -> tuple[Tensor, Tensor] | Non
     inputs = [x for c in chain if (x := first_tensor(c.arguments)) is not None]
     if len({(x.shape[1 - axis], x.shape[2:]) for x in inputs}) != 1:
         return None
-    whole = torch.cat(inputs, axis)
-    targets = [c.target for c in chain if c.target is not None]
-    if not targets:
+    parts = [_pair(x, c.target, axis) if c.target is not None else None for x, c in zip(inputs, chain, strict=True)]
+    known = [p for p in parts if p is not None]
+    if not known:
         return None
-    if len(targets) == len(chain):  # one a step in every window
-        parts = [_pair(x, c.target, axis) for x, c in zip(inputs, chain, strict=True)]
-        if all(p is not None and p[1].shape[:2] == p[0].shape[:2] for p in parts):
-            return torch.cat([p[0] for p in parts if p]), torch.cat([p[1] for p in parts if p])
-    return _pair(whole, targets[-1], axis)
+    if all(y.shape[:2] == x.shape[:2] for x, y in known):  # one a step
+        if len(known) < len(parts) and known[0][1].is_floating_point():
+            return None
+        none = torch.full_like(known[0][1], -1)  # windows that were not asked
+        return _laid_out(inputs, axis), torch.cat([none if p is None else p[1] for p in parts])
+    last = max(n for n, p in enumerate(parts) if p is not None)
+    return _pair(torch.cat(inputs[: last + 1], axis), chain[last].target, axis)
+
+
+def _laid_out(inputs: Sequence[Tensor], axis: int) -> Tensor:
+    whole = torch.cat(list(inputs), axis).detach().cpu()
+    return _numbers(whole.transpose(0, 1) if axis else whole)
+
+
+def _numbers(x: Tensor) -> Tensor:
+    """[T, B, I] numbers, or [T, B] tokens."""
+    if x.dim() == 2:
+        return x.unsqueeze(-1) if x.is_floating_point() else x
+    x = x.flatten(2)
+    return x if x.is_floating_point() else x.float()

@@ -69,6 +69,16 @@ class Case:
         """Of the networks' own watch."""
         return self.seen.flow.records if self.seen.flow is not None else []
 
+    def sharpness(self, parameter: str) -> float | None:
+        """By what share of itself the loss changes with a step of one weight, to first order: the largest of the first."""
+        key = next((k for k, name in self.seen.names().items() if name == parameter), None)
+        found = [
+            study.weighs[key] * step.moved[key]
+            for study, step in zip(self.studies, self.steps, strict=False)
+            if key is not None and study.step == step.number and key in study.weighs and key in step.moved
+        ]
+        return max((f for f in found if math.isfinite(f)), default=None)
+
     @property
     def batch_sizes(self) -> list[int]:
         """Of the loaders that were seen."""
@@ -105,9 +115,12 @@ class Case:
 
     @cached_property
     def feels(self) -> Walk | None:
-        """The recurrence that feels furthest back, as it was last."""
-        last = {walk.name: walk for walk in self.walks}
-        return max(last.values(), key=lambda walk: (walk.horizon, walk.steps), default=None)
+        """The recurrence that feels furthest back, as it was in the middle of all the times that it was looked at."""
+        of_layer: dict[str, list[Walk]] = {}
+        for walk in self.walks:
+            of_layer.setdefault(walk.name, []).append(walk)
+        middles = [sorted(walks, key=lambda w: w.horizon)[(len(walks) - 1) // 2] for walks in of_layer.values()]
+        return max(middles, key=lambda walk: (walk.horizon, walk.steps), default=None)
 
     @cached_property
     def sequences(self) -> Laid | None:
@@ -157,6 +170,8 @@ class Case:
             shares = counts.double() / counts.sum()
             return float(-(shares * shares.log()).sum())
         numbers = [t.double().flatten() for kind, t in found if kind == "squared error"]
+        if not numbers and any(loss.kind == "squared error" and loss.difference is not None for s in self.studies for loss in s.losses):
+            numbers = [c.target.double().flatten() for c in self.calls if c.target is not None and c.target.is_floating_point()]
         return float(torch.cat(numbers).var(correction=0)) if numbers else None
 
     @cached_property

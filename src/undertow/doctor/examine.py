@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -10,9 +11,23 @@ from undertow.doctor.rule import Rule, every_rule
 from undertow.doctor.verdict import Verdict
 
 
+class DoctorWarning(UserWarning):
+    """Something could not be looked at."""
+
+
 def examine(case: Case) -> list[Verdict]:
     """What is wrong, the likeliest cause first; nothing where nothing is."""
-    return ordered([v for rule in every_rule() if (v := rule.ask(case)) is not None], every_rule())
+    found = [_asked(rule, case) for rule in every_rule()]
+    return ordered([v for v in found if v is not None], every_rule())
+
+
+def _asked(rule: Rule, case: Case) -> Verdict | None:
+    """A rule that fails on what nobody foresaw says so, and leaves the others their word."""
+    try:
+        return rule.ask(case)
+    except Exception as error:  # noqa: BLE001
+        warnings.warn(f"undertow: rule {rule.code} could not judge: {type(error).__name__}: {error}", DoctorWarning, stacklevel=2)
+        return None
 
 
 def ordered(verdicts: Sequence[Verdict], rules: Sequence[Rule]) -> list[Verdict]:

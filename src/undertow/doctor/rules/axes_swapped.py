@@ -14,7 +14,7 @@ from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.seating import batch_axis
-from undertow.doctor.seen.batches import first_tensor
+from undertow.doctor.seen.batches import Call, first_tensor
 from undertow.doctor.trials import Patient, differ, only, replaced, spread_of
 from undertow.doctor.verdict import Verdict
 
@@ -30,9 +30,10 @@ def judge(case: Case) -> Verdict | None:
         x = first_tensor(call.arguments)
         assert x is not None
         rows, steps = x.shape[axis], x.shape[1 - axis]
-        if rows < 3 or rows == steps or rows not in walked or steps in walked:
+        if rows < 3 or rows not in walked or (steps in walked and rows != steps):
             continue
-        if not _influences(call, axis):
+        influenced = _influences(call, axis)
+        if influenced is False or (influenced is None and rows == steps):
             continue
         return found(
             0.95,
@@ -47,20 +48,22 @@ def judge(case: Case) -> Verdict | None:
     return None
 
 
-def _influences(call, axis: int) -> bool:  # type: ignore[no-untyped-def]
+def _influences(call: Call, axis: int) -> bool | None:
+    """Do others' answers change with one row? None where the network cannot be asked."""
     patient = Patient.of(call)
     if patient is None:
-        return True  # what it walks over says enough
+        return None
     x = patient.x
     before, after = patient.answer(), patient.answer(only(replaced(x, axis, 0, 1)))
     if before is None or after is None or before.shape != after.shape:
-        return True
+        return None
     rows = x.shape[axis]
-    own = next((n for n, size in enumerate(before.shape) if size == rows), None)
+    if before.shape[0] == x.shape[0] * x.shape[1]:
+        before, after = (t.reshape(x.shape[0], x.shape[1], -1) for t in (before, after))
+    own = axis if before.shape[:2] == x.shape[:2] else next((n for n, size in enumerate(before.shape) if size == rows), None)
     if own is None:
-        return True
-    others = slice(2, None)
-    return differ(before.transpose(0, own)[others], after.transpose(0, own)[others], spread_of(before))
+        return None
+    return differ(before.transpose(0, own)[2:], after.transpose(0, own)[2:], spread_of(before))
 
 
 RULE = Rule("T107", "axes swapped", judge, ("transpose",), explains=("T101", "T102", "T108", "T112", "L104", "L110", "T103", "D101", "T109"))

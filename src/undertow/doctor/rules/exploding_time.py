@@ -21,10 +21,10 @@ GROWN = 10.0
 
 
 def judge(case: Case) -> Verdict | None:
-    """Of the first steps, before weights were thrown about; and it must have done harm."""
-    first = [w for w in case.walks if w.step <= 3 and w.steps >= 8]
-    grown = [w for w in first if max(w.gain) > GROWN and w.gain[-1] > 0.1 * max(w.gain) and _rate(w.gain) > RATE]
-    if not grown or not (case.spoilt or case.diverged or case.gradient_grew or case.rough or case.stuck):
+    """Of the first step, before weights were thrown about; and it must have done harm."""
+    first = [w for w in case.walks if w.step == 0 and w.steps >= 8]
+    grown = [w for w in first if max(w.gain) > GROWN and w.gain[-1] > 0.1 * max(w.gain) and _rate(w.gain) > RATE and w.rate > RATE]
+    if not grown or not (case.spoilt or case.diverged or case.gradient_grew or case.rough or case.stuck_in_time):
         return None
     walk = max(grown, key=lambda w: max(w.gain))
     return found(

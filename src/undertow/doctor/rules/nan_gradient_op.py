@@ -24,7 +24,7 @@ def judge(case: Case) -> Verdict | None:
     if case.seen.bad_data is not None or not case.spoilt:
         return None
     singular = case.seen.singular
-    if singular is not None:
+    if singular is not None and case.seen.spoilt is not None and singular.step <= case.seen.spoilt <= singular.step + 2:
         return found(
             0.95,
             f"At step {singular.step} {singular.op} was asked for its slope at {singular.value:g}, which is infinite: "

@@ -16,22 +16,27 @@ from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict
 
-LOW, HIGH = 0.97, 1.03
+LOW, HIGH = 0.95, 1.03  # a step
+SHARP = 0.08  # of the loss, that the first steps of one weight change it by
 
 
 def judge(case: Case) -> Verdict | None:
-    """Of linear recurrences that neither fade nor grow."""
-    near = [w for w in case.walks if w.linear and w.step <= 3 and w.steps >= 8 and LOW < w.rate < HIGH]
-    if not near or not (case.rough or case.diverged or case.spoilt or case.stuck):
+    """Of linear recurrences that neither fade nor grow: how much of the loss does a step of their weights move?"""
+    near = [w for w in case.walks if w.linear and w.step == 0 and w.steps >= 8 and LOW < w.rate < HIGH]
+    if not near or not (case.rough or case.diverged or case.spoilt or case.stuck_in_time):
         return None
     walk = near[0]
+    sharp = case.sharpness(walk.name)
+    if sharp is None or sharp < SHARP:
+        return None
     return found(
-        0.85,
-        f"{walk.name} is a linear recurrence with a factor of {walk.rate:.3f} a step over {walk.steps} steps: small changes of it change "
-        "the end by a lot, and the loss jumps.",
+        0.9,
+        f"{walk.name} is a linear recurrence with a factor of {walk.rate:.3f} a step over {walk.steps} steps: in the first steps of training its "
+        f"own change alone moves the loss by {sharp:.0%}.",
         at(walk.line, parameter=walk.name, steps=(0, walk.steps - 1)),
         rate=walk.rate,
         steps=walk.steps,
+        loss_moved_a_step=sharp,
     )
 
 

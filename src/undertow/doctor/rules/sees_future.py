@@ -80,6 +80,8 @@ def _sees(call: Call, axis: int, ahead: int) -> bool:
     if shape[0] == x.shape[0] * x.shape[1]:
         before, after = (t.reshape(x.shape[0], x.shape[1], -1) for t in (before, after))
         own = axis
+    elif shape[:2] == x.shape[:2]:
+        own = axis
     else:
         own = next((n for n, size in enumerate(shape) if size == steps), -1)
     if own < 0 or own >= before.dim():

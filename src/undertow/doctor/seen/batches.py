@@ -55,6 +55,13 @@ class Calls:
         )
         self.kept.append(call)
 
+    def add_raw(self, call: Call, carried: bool) -> None:
+        """Of a loop over raw tensors, which went on with a state from before if it was carried."""
+        call.arguments = mapped(call.arguments, apart)
+        call.fed = len(self.kept) - 1 if carried and self.kept else None
+        self.kept.append(call)
+        self.numbers += sum(t.numel() for t in tensors(call.arguments))
+
     def _fed(self, call: Call) -> int | None:
         """The last earlier call of the same network whose state this one goes on from."""
         for place in range(len(self.kept) - 1, max(-1, len(self.kept) - 4), -1):

@@ -18,9 +18,9 @@ from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, 
 from torch.utils.data import DataLoader, RandomSampler
 
 from undertow.doctor.seen.batches import Call, Calls, first_tensor
-from undertow.doctor.seen.graph import MODULE, Graph, count_now, reach
+from undertow.doctor.seen.graph import MODULE, Graph, count_now, reach, read_by_steps
 from undertow.doctor.seen.ledger import Ledger
-from undertow.doctor.seen.lines import Line, calling, calling_itself
+from undertow.doctor.seen.lines import Line, calling, calling_itself, ours
 from undertow.doctor.seen.losses import losses_of
 from undertow.doctor.seen.naming import name_of, networks_with
 from undertow.doctor.seen.patches import Patches
@@ -199,7 +199,7 @@ class Bedside:
             return None
         given = named.get("tensors", arguments[0] if arguments else None)
         root = given if isinstance(given, Tensor) else first_tensor(given)
-        if root is None or root.grad_fn is None:
+        if root is None or root.grad_fn is None or ours():
             return None
         self.backwards += 1
         self.kept_graphs += bool(named.get("retain_graph", False))
@@ -216,6 +216,7 @@ class Bedside:
                 ledger.backward_ended()
             if self._by_hand is not None:  # weights are still those of the forward pass
                 self._by_hand.step_begins()
+                self._since = count_now()
 
         return ended
 
@@ -225,23 +226,27 @@ class Bedside:
             leaves = Graph(root).leaves
             self._by_hand = Ledger(0, leaves)
             self._name_raw(leaves)
+            self.held.update({id(p): p for p in leaves})
         elif self._by_hand.open is not None:
             self._ended(self._by_hand)
 
     def _studied(self, root: Tensor) -> Callable[[], None]:
-        if self.closely:
-            self._within = True
-            try:
-                made, over = study(root, len(self.steps), self.names(), self._since)
-            finally:
-                self._within = False
-            self.studies.append(made)
-            self.singular = self.singular or made.singular
-            self._pair(made.losses)
-            return over
-        if len(self.steps) < TARGETS:
-            self._pair(losses_of(Graph(root)))
-        return lambda: None
+        if not self.closely and len(self.steps) >= TARGETS:
+            return lambda: None
+        graph = Graph(root)
+        if not self.closely:
+            self._pair(graph, losses_of(graph))
+            return lambda: None
+        self._name_raw(graph.leaves)
+        self._within = True
+        try:
+            made, over = study(graph, root, len(self.steps), self.names(), self._since)
+        finally:
+            self._within = False
+        self.studies.append(made)
+        self.singular = self.singular or made.singular
+        self._pair(graph, made.losses)
+        return over
 
     def _if_spoilt(self, root: Tensor) -> None:
         """The first time that a loss is no number, look for what made it one. Elsewhere than on the CPU asking is dear."""
@@ -261,10 +266,24 @@ class Bedside:
         if self.bad_data is None:
             self.bad_data = bad_in_graph(graph, step)
 
-    def _pair(self, losses: list[Any]) -> None:
+    def _pair(self, graph: Graph, losses: list[Any]) -> None:
+        """Put the target beside what the network was called with; of a loop over raw tensors the graph knows the inputs."""
         target = next((loss.target for loss in losses if loss.target is not None), None)
-        if self._last is not None and target is not None and self._last.target is None:
+        if not self.ward.names and target is not None and self.calls.wanted:
+            read = read_by_steps(graph, 8)
+            if read is not None:
+                self.calls.add_raw(Call(self.ward, "the loop", len(self.steps), (read[0],), {}, None, calling()), read[1])
+                self.calls.kept[-1].target = target.detach().clone()
+            return
+        if self._last is None or self._last.target is not None:
+            return
+        if target is not None:
             self._last.target = target.detach().clone()
+            return
+        difference = next((loss.difference for loss in losses if loss.difference is not None), None)
+        output = first_tensor(self._last.output)
+        if difference is not None and output is not None and output.numel() == difference.numel():
+            self._last.target = output.detach().reshape(difference.shape) - difference.detach()
 
     @property
     def studied_ids(self) -> set[int]:
@@ -301,7 +320,8 @@ class Bedside:
 
     def _ended(self, ledger: Ledger) -> None:
         self.steps.append(ledger.step_ended(len(self.steps), calling() if ledger.taken < 2 else Line()))
-        self._since = count_now()
+        if ledger.optimizer is not None:
+            self._since = count_now()
         self._look(self.closely)
         if self.enough is not None and self.enough(self):
             raise Enough
@@ -314,13 +334,13 @@ class Bedside:
                 if module not in self.ward.names:
                     self._take_in(module, name)
             self._name_raw(parameters)
+            self.held.update({id(p): p for p in parameters})
         return self._ledgers[id(optimizer)]
 
     def _name_raw(self, parameters: list[Tensor]) -> None:
         own = {id(p) for p in self.ward.parameters()}
         for number, parameter in enumerate(parameters):
-            self.held[id(parameter)] = parameter
-            if id(parameter) not in own:
+            if id(parameter) not in own and id(parameter) not in self.raw:
                 self.raw[id(parameter)] = name_of(parameter, f"parameter {number}"), parameter
 
     # ---- calls of torch

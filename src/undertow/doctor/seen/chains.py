@@ -7,7 +7,7 @@ into the last use's result, and their lengths at the earlier ones are the gains.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
@@ -26,46 +26,22 @@ class Chain:
 
     parameter: int  # id of the weight that its steps share
     steps: int
-    linked: bool  # does every step depend on the one before? Not where something cut it
     line: Line
     module: str
     gain: tuple[float, ...]  # by lag: what the end feels of so many steps before
     forget: tuple[float, ...] = ()  # how open the gate on the cell's own memory is in the mean
     linear: bool = False  # no nonlinearity between one step and the next
     saturated: float | None = None  # share of gates that are shut or open for good
-    gradient: list[float] = field(default_factory=list)  # filled by backward: length of what comes back to each step
-    inputs: Tensor | None = None  # [T, B, I], what the steps read, where the graph knows
 
 
 def chains_of(graph: Graph, generator: torch.Generator) -> list[Chain]:
     """All of them; weights that are used side by side in one recurrence count once, by their first."""
-    found: list[tuple[Chain, set[int]]] = []
+    found = []
     for parameter, uses in graph.uses.items():
-        ops = [op for op, number in uses if _beside(op, number) is not None]
-        alone = [op for op, number in uses if _beside(op, number) is None]
-        if len(ops) < LEAST:
-            continue
-        linked = _linked(ops)
-        if linked is None:
-            continue
-        steps = {id(op) for op in ops}
-        chain = _chain(parameter, [*alone, *ops] if len(alone) == 1 else ops, linked, generator)
-        found.append((chain, steps))
-    return _apart([chain for chain, _ in found])
-
-
-def _beside(op: Op, number: int) -> Op | None:
-    """What the parameter is multiplied with, where that depends on any parameter."""
-    inputs = [other for n, (_, other) in enumerate(op.inputs) if n != number and other is not None]
-    others = [o for o in inputs if (leaf := through_views(o)) is None or leaf.variable is None]
-    return others[-1] if others else None
-
-
-def _linked(ops: Sequence[Op]) -> bool | None:
-    """Does each depend on the one before? None: they have nothing to do with each other."""
-    pairs = [(ops[n], ops[n - 1]) for n in {1, len(ops) // 2, len(ops) - 1}]
-    reached = [reaches(later, earlier) for later, earlier in pairs]
-    return True if all(reached) else None
+        levels = graph.levels(parameter) if len(uses) >= LEAST else []
+        if len(levels) >= LEAST:
+            found.append(_chain(parameter, [level[-1] for level in levels], generator))
+    return _apart(found)
 
 
 def _apart(chains: list[Chain]) -> list[Chain]:
@@ -76,12 +52,11 @@ def _apart(chains: list[Chain]) -> list[Chain]:
     return list(best.values())
 
 
-def _chain(parameter: int, ops: Sequence[Op], linked: bool, generator: torch.Generator) -> Chain:
+def _chain(parameter: int, ops: Sequence[Op], generator: torch.Generator) -> Chain:
     forget, saturated = _gates(ops)
     return Chain(
         parameter,
         len(ops),
-        linked,
         ops[-1].line,
         ops[-1].module,
         _gains(ops, generator),

@@ -23,6 +23,7 @@ VIEWS = frozenset(
     "T Transpose Permute View UnsafeView Reshape Expand Unsqueeze Squeeze Slice Select Split UnsafeSplit Chunk Narrow Unbind"
     " Clone ToCopy Alias AsStrided Contiguous Mt SplitWithSizes Copy Flip ReshapeAlias Detach".split()
 )
+BENDS = frozenset("Cos Sin Exp Neg Tanh Sigmoid Softplus Sqrt Pow Log Abs Relu Reciprocal Expm1 Log1P Square".split())
 PRODUCTS = frozenset(
     "Mm Addmm Bmm Baddbmm Mv Addmv Dot Linear Convolution MkldnnConvolution Embedding MkldnnRnnLayer CudnnRnn"
     " MkldnnLinear Addbmm Mul Einsum IndexSelect Index".split()
@@ -136,12 +137,25 @@ class Graph:
         """By id of a parameter: the products it is a factor of, and as which of their inputs."""
         found: dict[int, list[tuple[Op, int]]] = {}
         for op in self.ops:
-            if op.kind in PRODUCTS:
+            if op.kind in PRODUCTS and not (op.kind in BY_ELEMENT and parameter_behind(op) is not None):
                 for number, (_, other) in enumerate(op.inputs):
-                    leaf = through_views(other)
+                    leaf = parameter_behind(other)
                     if leaf is not None and (v := leaf.variable) is not None and v.dim() >= self._least(op):
                         found.setdefault(id(v), []).append((op, number))
         return found
+
+    def levels(self, parameter: int) -> list[list[Op]]:
+        """The uses of a parameter, by how many uses each depends on: those of a recurrence have a level a step."""
+        own = {op for op, _ in self.uses.get(parameter, ())}
+        heights: dict[Op, int] = {}
+        found: dict[int, list[Op]] = {}
+        for op in self.ops:
+            height = max((heights.get(other, 0) for other in op.others), default=0)
+            if op in own:
+                found.setdefault(height, []).append(op)
+                height += 1
+            heights[op] = height
+        return [found[level] for level in sorted(found)]
 
     @staticmethod
     def _least(op: Op) -> int:
@@ -153,6 +167,22 @@ def through_views(op: Op | None) -> Op | None:
     while op is not None and op.kind in VIEWS and len(op.others) == 1:
         op = op.others[0]
     return op
+
+
+def parameter_behind(op: Op | None) -> Op | None:
+    """The leaf that this is a function of, of it alone: exp(-exp(a)) of a, say."""
+    while op is not None and len(op.others) == 1:
+        scaled = op.kind in ("Mul", "Div", "Add", "Sub", "Rsub") and _by_number(op)
+        if not (op.kind in VIEWS or op.kind in BENDS or scaled):
+            return None
+        op = op.others[0]
+    return op if op is not None and op.node.name() == LEAF else None
+
+
+def _by_number(op: Op) -> bool:
+    """Is the other operand one number?"""
+    other = op.saved("other") if op.inputs[0][1] is not None else op.saved("self")
+    return op.kind in ("Add", "Sub", "Rsub") or not isinstance(other, Tensor) or other.dim() == 0
 
 
 def below(op: Op, most: int) -> Iterator[Op]:
@@ -192,11 +222,45 @@ def count_now() -> int:
 
 
 def reach(graph: Graph) -> int:
-    """How many steps of a recurrence does it hold: how often is the parameter used that is used most?"""
-    return max((sum(_steps(op) for op, _ in uses) for uses in graph.uses.values()), default=0)
+    """How many steps of a recurrence does it hold: the most uses of one parameter that depend on one another?"""
+    most = sorted(graph.uses, key=lambda key: -sum(_steps(op) for op, _ in graph.uses[key]))[:3]
+    return max((sum(max(map(_steps, level)) for level in graph.levels(key)) for key in most), default=0)
 
 
 def _steps(op: Op) -> int:
     """Of a fused layer as many as its input is long."""
     inputs = op.saved("input") if op.kind == "MkldnnRnnLayer" else None
     return int(inputs.shape[0]) if isinstance(inputs, Tensor) else 1
+
+
+OPERANDS = {"Mm": ("self", 0), "Addmm": ("mat1", 1), "Mv": ("self", 0), "Convolution": ("input", 0), "MkldnnRnnLayer": ("input", 0)}
+
+
+def operand(op: Op) -> tuple[Tensor | None, bool]:
+    """What a parameter was multiplied with, and whether that was data, which no operation of the graph made."""
+    if op.kind == "Mul" and len(op.inputs) == 2:
+        number = 0 if op.inputs[0][1] is not None else 1
+        value = op.saved("other" if number == 0 else "self")
+        return (value, True) if isinstance(value, Tensor) and op.inputs[1 - number][1] is None else (None, False)
+    name, place = OPERANDS.get(op.kind, ("", 0))
+    value = op.saved(name) if name else None
+    if not isinstance(value, Tensor) or not value.is_floating_point() or not value.numel():
+        return None, False
+    return value.detach(), op.inputs[place][1] is None
+
+
+def read_by_steps(graph: Graph, least: int) -> tuple[Tensor, bool] | None:
+    """x [T, B, I] that a loop over raw tensors reads, and whether it began with a state that was not zero."""
+    inputs, carried = None, False
+    for key, uses in graph.uses.items():
+        if len(uses) < least:
+            continue
+        given = [operand(op) for op, _ in uses]
+        if all(data and value is not None for value, data in given):
+            steps = [value for value, _ in given if value is not None]
+            same = all(v.shape == steps[0].shape and v.dim() == 2 for v in steps)
+            inputs = torch.stack(steps) if same and inputs is None else inputs
+        elif len(graph.levels(key)) >= least:
+            first, data = given[0]
+            carried = carried or (data and first is not None and bool(first.any()))
+    return (inputs, carried) if inputs is not None else None

@@ -19,7 +19,7 @@ from undertow.flow.nested import dense
 from undertow.flow.sampled import few, lengths
 
 FIRST, EVERY = 24, 25  # steps that are looked at
-SOME = 1 << 12  # numbers of a parameter by which its direction is told
+MOVED = 8  # steps of which is noted how far each parameter moved
 
 
 @dataclass
@@ -99,6 +99,11 @@ class Ledger:
         moves = [few(p.detach()) - b for p, b in pairs]
         scales = [p.numel() / max(b.numel(), 1) for p, b in pairs]
         step.update = sum(float(m.double().square().sum()) * s for m, s in zip(moves, scales, strict=True)) ** 0.5
+        if self.taken < MOVED:
+            step.moved = {
+                id(p): float(m.double().norm()) / max(float(b.double().norm()), 1e-12)
+                for (p, b), m in zip(pairs, moves, strict=True)
+            }
         known = [(m, few(dense(p.grad.detach()))) for p, m in zip(self.parameters, moves, strict=True) if p.grad is not None]
         along = sum(float((m.double() * g.double()).sum()) for m, g in known)
         sizes = [sum(float(t.double().square().sum()) for t in side) for side in zip(*known, strict=True)] if known else []

@@ -12,6 +12,7 @@ from typing import NamedTuple
 import torch
 
 PACKAGE = Path(__file__).parents[2]
+SEEN = f"{Path(__file__).parent}{os.sep}"
 LIBRARIES = tuple(
     f"{Path(folder).resolve()}{os.sep}"
     for folder in {
@@ -58,6 +59,19 @@ def calling_itself(above: int) -> Line:
     frame = sys._getframe(above + 1)
     file = frame.f_code.co_filename
     return Line(file, frame.f_lineno) if of_user(file) else Line()
+
+
+def ours() -> bool:
+    """Is it this package that calls: its watch, which walks torch's layers again?"""
+    frame = sys._getframe(1)
+    while frame is not None:
+        file = frame.f_code.co_filename
+        if file.startswith(f"{PACKAGE}{os.sep}") and not file.startswith(SEEN):
+            return True
+        if of_user(file):
+            return False
+        frame = frame.f_back  # type: ignore[assignment]
+    return False
 
 
 def names_of_caller() -> list[dict[str, object]]:

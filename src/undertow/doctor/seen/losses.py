@@ -35,6 +35,7 @@ class Loss:
     line: Line
     target: Tensor | None = None
     given: Tensor | None = None  # what it compares with the target: logits, log-probabilities or numbers
+    difference: Tensor | None = None  # output less target, where the loss was written out by hand
     squashed: str = ""  # softmax or sigmoid, where it expects none
     spread: tuple[tuple[int, ...], tuple[int, ...]] | None = None  # shape before and after broadcasting
 
@@ -93,9 +94,10 @@ def _loss(op: Op, sign: int) -> Loss:
     kind = LOSSES.get(op.kind, "squared error")
     child = op.inputs[0][1] if op.inputs else None
     given, target = op.saved("self"), op.saved("target")
+    difference = None
     if op.kind in ("Pow", "Square", "Abs", "Mul"):
-        given = target = None
-    return Loss(kind, sign, op.line, target, given, _squashed(op, child), _spread(op, child))
+        difference, given, target = given, None, None
+    return Loss(kind, sign, op.line, target, given, difference, _squashed(op, child), _spread(op, child))
 
 
 def _squashed(op: Op, child: Op | None) -> str:

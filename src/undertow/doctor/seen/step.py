@@ -35,6 +35,7 @@ class Step:
     gradient: float | None = None  # lengths, over its parameters
     weight: float | None = None
     update: float | None = None
+    moved: dict[int, float] = field(default_factory=dict)  # update over weight, by id of a parameter
     along: float | None = None  # cosine of the update with the gradient: below zero is downhill
     skipped: bool = False  # by a loss scaler
     line: Line = Line()

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from undertow.doctor.seen.chains import Chain, chains_of
-from undertow.doctor.seen.graph import BY_ELEMENT, Graph, Op, retained
+from undertow.doctor.seen.graph import BY_ELEMENT, Graph, Op, operand, retained
 from undertow.doctor.seen.lines import Line
 from undertow.doctor.seen.losses import Loss, losses_of
 from undertow.doctor.seen.spoilt import Singular, singular_in
@@ -58,15 +58,16 @@ class Study:
     layers: list[Layer] = field(default_factory=list)
     chains: list[Chain] = field(default_factory=list)
     losses: list[Loss] = field(default_factory=list)
-    repeated: dict[int, int] = field(default_factory=dict)  # parameters used again and again, no use reading another
+    weighs: dict[int, float] = field(default_factory=dict)  # by id of a recurrent weight: ‖∂L/∂w‖ ‖w‖ / |L|
     reached: frozenset[int] = frozenset()  # ids of the leaves of the graph
     singular: Singular | None = None
     retained: bool = False  # the graph holds what was made before the step
 
 
-def study(root: Tensor, step: int, names: Mapping[int, str], since: int) -> tuple[Study, Callable[[], None]]:
+def study(
+    graph: Graph, root: Tensor, step: int, names: Mapping[int, str], since: int
+) -> tuple[Study, Callable[[], None]]:
     """Look at a loss before its backward pass; the second result is to be called when that is over."""
-    graph = Graph(root)
     made = Study(step, float(root.detach().double().sum()), len(graph))
     made.reached = frozenset(id(v) for v in graph.leaves)
     made.losses = losses_of(graph)
@@ -77,15 +78,26 @@ def study(root: Tensor, step: int, names: Mapping[int, str], since: int) -> tupl
     made.layers = [layer for layer in (_layer(graph, key, names) for key in graph.uses) if layer is not None]
     if not made.retained:
         made.chains = chains_of(graph, torch.Generator().manual_seed(step))
-    chained = {chain.parameter for chain in made.chains}
-    made.repeated = {k: len(u) for k, u in graph.uses.items() if len(u) > 2 and k not in chained}
     handles = [h for key, layer in zip(_layered(graph), made.layers, strict=True) for h in _listen(graph, key, layer)]
+
+    recurrent = {c.parameter for c in made.chains}
+    weights = [v for v in graph.leaves if id(v) in recurrent]
+    before = {id(v): None if v.grad is None else v.grad.detach().clone() for v in weights}
 
     def over() -> None:
         for handle in handles:
             handle.remove()
+        for weight in weights:
+            made.weighs[id(weight)] = _weighs(weight, before[id(weight)], made.loss)
 
     return made, over
+
+
+def _weighs(weight: Tensor, before: Tensor | None, loss: float) -> float:
+    if weight.grad is None or loss == 0:
+        return 0.0
+    gradient = weight.grad.detach() if before is None else weight.grad.detach() - before
+    return float(gradient.double().norm() * weight.detach().double().norm()) / abs(loss)
 
 
 def _layered(graph: Graph) -> list[int]:
@@ -115,12 +127,8 @@ def _layer(graph: Graph, key: int, names: Mapping[int, str]) -> Layer | None:
 
 def _given(op: Op) -> tuple[float | None, bool]:
     """How large is what it was multiplied with, and was that data?"""
-    operand = {"Mm": ("self", 0), "Addmm": ("mat1", 1), "Convolution": ("input", 0), "MkldnnRnnLayer": ("input", 0), "Mv": ("self", 0)}
-    name, place = operand.get(op.kind, ("", 0))
-    data = op.saved(name) if name else None
-    if not isinstance(data, Tensor) or not data.is_floating_point() or not data.numel():
-        return None, False
-    return float(data.detach().double().square().mean().sqrt()), op.inputs[place][1] is None
+    value, data = operand(op)
+    return (float(value.double().square().mean().sqrt()), data) if value is not None else (None, False)
 
 
 def _pinned(op: Op) -> float | None:
