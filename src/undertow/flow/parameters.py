@@ -46,6 +46,12 @@ class ByHand:
     possible: bool = True  # until a torch optimizer was seen
     noted: Tensor | None = None
 
+    def look_at(self, named: Mapping[str, Tensor]) -> None:
+        """At these from now on."""
+        if list(named) != list(self.named):
+            self.noted = None
+        self.named = named
+
     def stepped(self) -> bool:
         """Did a parameter change since this was asked last?"""
         if not self.possible or not self.named:

@@ -60,12 +60,13 @@ class Watch:
         self._optimizers: weakref.WeakSet[Optimizer] = weakref.WeakSet()  # that hold a parameter of the model
         self._stepped = False  # one of several has stepped; the step ends when the model is called again
         self._held: set[int] = set()  # ids of the parameters that were stepped, in this step
+        self._by_hand = ByHand({})
         self._refresh()
-        self._by_hand = ByHand(self._named)
 
     def _refresh(self) -> None:
         """What the model holds may change while it trains."""
         self._parts, self._named = Parts.of(self.model), trained(self.model)
+        self._by_hand.look_at(self._named)
         self._own = {id(p) for p in self._named.values()}
         self._origin.refresh()
 

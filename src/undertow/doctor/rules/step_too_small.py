@@ -1,6 +1,6 @@
 """The weights hardly move: the learning rate is too small by orders of magnitude.
 
-Sign: a step changes the weights by less than a hundred-thousandth of their length, all layers have gradients, and the loss
+Sign: a step changes the weights by less than a ten-thousandth of their length, all layers have gradients, and the loss
 is still where it began.
 Harm: training would take thousands of times as long.
 Looks like it: warming up from zero (the rate rises), a run that has converged (its loss is low), clipping that is too
@@ -20,7 +20,7 @@ from undertow.doctor.saying import at, found
 from undertow.doctor.seen.step import Step
 from undertow.doctor.verdict import Verdict
 
-SMALL = 3e-5
+SMALL = 1e-4
 LITTLE = 0.2  # of the loss taken away
 SLOW = 5e-4
 
@@ -34,7 +34,7 @@ def judge(case: Case) -> Verdict | None:
     if measured[-1].rates and measured[0].rates and max(measured[-1].rates) > 2 * max(measured[0].rates):
         return None  # still warming up
     step, highest = median(ratios), max((s.ratio or 0.0) for s in measured)
-    tiny = highest <= 10 * SMALL and step <= SMALL and case.fallen <= LITTLE
+    tiny = highest <= 5 * SMALL and step <= SMALL and case.fallen <= LITTLE
     if not tiny and not (highest <= 2 * SLOW and _unchanged(case, measured)):
         return None
     return found(

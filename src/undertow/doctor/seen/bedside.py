@@ -7,6 +7,7 @@ back when it is over.
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Callable
 from types import TracebackType
 from typing import Any
@@ -28,6 +29,7 @@ from undertow.doctor.seen.spoilt import BadData, Singular, bad_among, bad_in_gra
 from undertow.doctor.seen.step import Clip, Step
 from undertow.doctor.seen.study import Study, study
 from undertow.flow.nested import tensors
+from undertow.flow.warning import FlowWarning
 from undertow.flow.watch import Watch, watch
 
 CLOSELY = 4  # steps at the start
@@ -73,10 +75,11 @@ class Bedside:
         self.singular: Singular | None = None
         self.spoilt: int | None = None  # the first step whose loss was no number
         self.ran: set[nn.Module] = set()  # modules that were called in the steps looked at closely
+        self.failures: list[Exception] = []  # of listening
         self.began = time.perf_counter()
         self._ledgers: dict[int, Ledger] = {}
         self._by_hand: Ledger | None = None
-        self._patches = Patches()
+        self._patches = Patches(self._failed)
         self._handles: list[Any] = []
         self._watch: Watch | None = None
         self._depth = 0
@@ -106,10 +109,10 @@ class Bedside:
         for name in PLAIN_LOSSES:
             hear(torch.nn.functional, name, self._plain_loss)
         self._handles = [
-            register_optimizer_step_pre_hook(self._optimizer_begins),
-            register_optimizer_step_post_hook(self._optimizer_ended),
-            register_module_forward_pre_hook(self._module_begins),
-            register_module_forward_hook(self._module_ended, with_kwargs=True, always_call=True),
+            register_optimizer_step_pre_hook(self._safely(self._optimizer_begins)),
+            register_optimizer_step_post_hook(self._safely(self._optimizer_ended)),
+            register_module_forward_pre_hook(self._safely(self._module_begins)),
+            register_module_forward_hook(self._safely(self._module_ended), with_kwargs=True, always_call=True),
         ]
         self._watch = watch(self.ward, every=20)
         self._watch.__enter__()
@@ -125,6 +128,23 @@ class Bedside:
         if self._watch is not None:
             self._watch.leave()
         torch.autograd.set_detect_anomaly(*self._anomaly)
+
+    def _safely(self, listener: Callable[..., None]) -> Callable[..., None]:
+        """A script must not feel what goes wrong in listening to it."""
+
+        def heard(*given: Any) -> None:
+            try:
+                listener(*given)
+            except Exception as error:  # noqa: BLE001 - ours, and no fault of the script's
+                self._failed(error)
+
+        return heard
+
+    def _failed(self, error: Exception) -> None:
+        if not self.failures:
+            text = f"undertow: something could not be listened to: {type(error).__name__}: {error}"
+            warnings.warn(text, FlowWarning, stacklevel=2)
+        self.failures.append(error)
 
     @property
     def flow(self) -> Watch | None:
@@ -376,7 +396,7 @@ class Bedside:
         if self._within or not self.closely or not torch.is_grad_enabled():
             return
         if arguments[0].grad_fn is not None and arguments[0].dim() > 0:
-            line = calling_itself(2)  # above the patch
+            line = calling_itself()
             if line:  # not one of torch's own, or of ours
                 self.detached.setdefault(line, []).append(reach(Graph(arguments[0])))
 

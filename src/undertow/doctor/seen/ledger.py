@@ -52,8 +52,12 @@ class Ledger:
         step = self.current()
         if loss is not None:
             step.losses.append(loss.detach())
-        if self.looks and step.carried is None and self.left:
+        if not self.looks:
+            return
+        if step.carried is None and self.left:
             step.carried = self._still_there()
+        elif step.carried and not any(bool(few(g).any()) for g in self._gradients()):
+            step.carried = False  # another player's pass had come before they were cleared
 
     def backward_ended(self) -> None:
         """Did a gradient come?"""
@@ -104,7 +108,8 @@ class Ledger:
                 id(p): float(m.double().norm()) / max(float(b.double().norm()), 1e-12)
                 for (p, b), m in zip(pairs, moves, strict=True)
             }
-        known = [(m, few(dense(p.grad.detach()))) for p, m in zip(self.parameters, moves, strict=True) if p.grad is not None]
+        alike = [(m, g) for p, m in zip(self.parameters, moves, strict=True) if (g := p.grad) is not None and _laid_alike(p, g)]
+        known = [(m, few(g.detach())) for m, g in alike]
         along = sum(float((m.double() * g.double()).sum()) for m, g in known)
         sizes = [sum(float(t.double().square().sum()) for t in side) for side in zip(*known, strict=True)] if known else []
         if sizes and all(0 < s < float("inf") for s in sizes):
@@ -118,6 +123,11 @@ class Ledger:
 
     def _gradients(self) -> list[Tensor]:
         return [dense(p.grad.detach()) for p in self.parameters if p.grad is not None]
+
+
+def _laid_alike(parameter: Tensor, gradient: Tensor) -> bool:
+    """Do the same places of memory hold the same numbers' gradients?"""
+    return gradient.layout == parameter.layout == torch.strided and gradient.stride() == parameter.stride()
 
 
 def _length(tensors: list[Any]) -> float:

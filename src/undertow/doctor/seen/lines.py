@@ -54,11 +54,14 @@ def calling() -> Line:
     return Line()
 
 
-def calling_itself(above: int) -> Line:
-    """The frame so many above the one that asks, if it is the user's own."""
-    frame = sys._getframe(above + 1)
-    file = frame.f_code.co_filename
-    return Line(file, frame.f_lineno) if of_user(file) else Line()
+def calling_itself() -> Line:
+    """The line that calls what is listened to, if it is the user's own and no library's."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(SEEN):
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None or not of_user(frame.f_code.co_filename):
+        return Line()
+    return Line(frame.f_code.co_filename, frame.f_lineno)
 
 
 def ours() -> bool:

@@ -12,7 +12,8 @@ Listener = Callable[[tuple[Any, ...], dict[str, Any]], Callable[[Any], None] | N
 class Patches:
     """Replaces attributes; `undo` puts the old ones back."""
 
-    def __init__(self) -> None:
+    def __init__(self, failed: Callable[[Exception], None]) -> None:
+        self.failed = failed  # told of what goes wrong in listening: whoever calls must not feel it
         self._old: list[tuple[Any, str, Any, bool]] = []
 
     def hear(self, owner: Any, name: str, listener: Listener) -> None:
@@ -21,14 +22,21 @@ class Patches:
 
         @functools.wraps(original)
         def heard(*args: Any, **named: Any) -> Any:
-            after = listener(args, named)
+            after = self._heard(listener, args, named)
             result = original(*args, **named)
             if after is not None:
-                after(result)
+                self._heard(after, result)
             return result
 
         self._old.append((owner, name, original, name in vars(owner)))
         setattr(owner, name, heard)
+
+    def _heard(self, listener: Callable[..., Any], *given: Any) -> Any:
+        try:
+            return listener(*given)
+        except Exception as error:  # noqa: BLE001 - ours, and no fault of the script's
+            self.failed(error)
+            return None
 
     def undo(self) -> None:
         """In the opposite order."""
