@@ -25,7 +25,11 @@ class Laid:
 
 def laid(calls: Sequence[Call], steps: Sequence[int], rows: int | None = None) -> Laid | None:
     """Inputs with their targets, if they are sequences of as many steps as the network walks, or rows are known."""
-    with_target = [c for c in calls if c.target is not None and (x := first_tensor(c.arguments)) is not None and x.dim() >= 2]
+    with_target = [
+        c
+        for c in calls
+        if c.target is not None and (x := first_tensor(c.arguments)) is not None and x.dim() >= 2
+    ]
     if not with_target:
         return None
     sample = first_tensor(with_target[0].arguments)
@@ -41,21 +45,30 @@ def laid(calls: Sequence[Call], steps: Sequence[int], rows: int | None = None) -
 
 def _time_axis(x: Tensor, steps: Sequence[int], target: Tensor | None) -> int | None:
     """Which of the first two axes is time? The one as long as the walks; if both are, rows are as many as targets."""
-    fits = [axis for axis in (0, 1) if x.shape[axis] >= LEAST and (x.shape[axis] in steps or x.shape[axis] - 1 in steps)]
+    fits = [
+        axis
+        for axis in (0, 1)
+        if x.shape[axis] >= LEAST and (x.shape[axis] in steps or x.shape[axis] - 1 in steps)
+    ]
     if len(fits) == 2 and target is not None:
         fits = [axis for axis in fits if target.shape[:1] == (x.shape[1 - axis],)] or fits
     return fits[0] if fits else None
 
 
 def _pair(x: Tensor | None, target: Tensor | None, axis: int) -> tuple[Tensor, Tensor] | None:
-    assert x is not None and target is not None
+    assert x is not None
+    assert target is not None
     x = _numbers(x.detach().cpu() if axis == 0 else x.detach().cpu().transpose(0, 1))
     y, (steps, rows) = target.detach().cpu(), x.shape[:2]
     if y.is_floating_point():
         y = y.float()
     flat = y.shape[0] == steps * rows
     if flat and steps * rows != rows:
-        y = y.reshape(steps, rows, *y.shape[1:]) if axis == 0 else y.reshape(rows, steps, *y.shape[1:]).transpose(0, 1)
+        y = (
+            y.reshape(steps, rows, *y.shape[1:])
+            if axis == 0
+            else y.reshape(rows, steps, *y.shape[1:]).transpose(0, 1)
+        )
         return x, y
     if y.dim() >= 2 and y.shape[:2] == ((rows, steps) if axis == 1 else (steps, rows)) and steps != 1:
         return x, (y.transpose(0, 1) if axis == 1 else y)
@@ -101,7 +114,9 @@ def _end_to_end(chain: Sequence[Call], axis: int) -> tuple[Tensor, Tensor] | Non
     inputs = [x for c in chain if (x := first_tensor(c.arguments)) is not None]
     if len({(x.shape[1 - axis], x.shape[2:]) for x in inputs}) != 1:
         return None
-    parts = [_pair(x, c.target, axis) if c.target is not None else None for x, c in zip(inputs, chain, strict=True)]
+    parts = [
+        _pair(x, c.target, axis) if c.target is not None else None for x, c in zip(inputs, chain, strict=True)
+    ]
     known = [p for p in parts if p is not None]
     if not known:
         return None

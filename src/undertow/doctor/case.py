@@ -70,7 +70,8 @@ class Case:
         return self.seen.flow.records if self.seen.flow is not None else []
 
     def sharpness(self, parameter: str) -> float | None:
-        """By what share of itself the loss changes with a step of one weight, to first order: the largest of the first."""
+        """By what share of itself the loss changes with a step of one weight, to first order: the largest of the
+        first."""
         key = next((k for k, name in self.seen.names().items() if name == parameter), None)
         found = [
             study.weighs[key] * step.moved[key]
@@ -97,8 +98,8 @@ class Case:
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
         """All that is known to be trained, or could be."""
-        found = dict(self.network.named_parameters())
-        found.update({name: p for name, p in self.seen.raw.values()})
+        found: dict[str, Tensor] = dict(self.network.named_parameters())
+        found.update(dict(self.seen.raw.values()))
         return found
 
     # ---- back in time
@@ -119,19 +120,28 @@ class Case:
         of_layer: dict[str, list[Walk]] = {}
         for walk in self.walks:
             of_layer.setdefault(walk.name, []).append(walk)
-        middles = [sorted(walks, key=lambda w: w.horizon)[(len(walks) - 1) // 2] for walks in of_layer.values()]
+        middles = [
+            sorted(walks, key=lambda w: w.horizon)[(len(walks) - 1) // 2] for walks in of_layer.values()
+        ]
         return max(middles, key=lambda walk: (walk.horizon, walk.steps), default=None)
 
     @cached_property
     def sequences(self) -> Laid | None:
         """Inputs with their targets, time first, where the network walks over its inputs."""
         lengths = {walk.steps for walk in self.walks} | {time.steps for time in self.times}
-        return laid(self.calls, sorted(lengths), batch_axis(self.calls, self.batch_sizes) if self.recurring else None)
+        return laid(
+            self.calls, sorted(lengths), batch_axis(self.calls, self.batch_sizes) if self.recurring else None
+        )
 
     @cached_property
     def recurring(self) -> set[Line]:
-        """Lines that detach what a recurrence gave: more than once in a backward pass, or what reached several steps back."""
-        return {at for at, reached in self.seen.detached.items() if len(reached) >= 2 * len(self.studies) or max(reached) > 2}
+        """Lines that detach what a recurrence gave: more than once in a backward pass, or what reached several steps
+        back."""
+        return {
+            at
+            for at, reached in self.seen.detached.items()
+            if len(reached) >= 2 * len(self.studies) or max(reached) > 2
+        }
 
     @cached_property
     def needed(self) -> NeededLag | None:
@@ -162,16 +172,27 @@ class Case:
 
     @cached_property
     def baseline(self) -> float | None:
-        """The loss of the best that says the same of everything, from the targets that were seen; None where unknown."""
-        found = [(loss.kind, loss.target) for s in self.studies for loss in s.losses if loss.target is not None]
+        """The loss of the best that says the same of everything, from the targets that were seen; None where
+        unknown."""
+        found = [
+            (loss.kind, loss.target) for s in self.studies for loss in s.losses if loss.target is not None
+        ]
         classes = [t.flatten() for kind, t in found if kind == "cross-entropy" and not t.is_floating_point()]
         if classes:
-            _, counts = torch.cat(classes)[torch.cat(classes) >= 0].unique(return_counts=True)
+            _, counts = torch.cat(classes)[torch.cat(classes) >= 0].unique(return_counts=True)  # type: ignore[no-untyped-call]
             shares = counts.double() / counts.sum()
             return float(-(shares * shares.log()).sum())
         numbers = [t.double().flatten() for kind, t in found if kind == "squared error"]
-        if not numbers and any(loss.kind == "squared error" and loss.difference is not None for s in self.studies for loss in s.losses):
-            numbers = [c.target.double().flatten() for c in self.calls if c.target is not None and c.target.is_floating_point()]
+        if not numbers and any(
+            loss.kind == "squared error" and loss.difference is not None
+            for s in self.studies
+            for loss in s.losses
+        ):
+            numbers = [
+                c.target.double().flatten()
+                for c in self.calls
+                if c.target is not None and c.target.is_floating_point()
+            ]
         return float(torch.cat(numbers).var(correction=0)) if numbers else None
 
     @cached_property
@@ -181,7 +202,7 @@ class Case:
         classes = [t.flatten() for t in found if not t.is_floating_point()]
         if not classes:
             return None
-        _, counts = torch.cat(classes).unique(return_counts=True)
+        _, counts = torch.cat(classes).unique(return_counts=True)  # type: ignore[no-untyped-call]
         return float(counts.max() / counts.sum())
 
     @cached_property
@@ -246,7 +267,10 @@ class Case:
         return [
             name
             for name, p in self.parameters.items()
-            if p.requires_grad and id(p) in seen_twice and id(p) not in self.reached and (id(p) in ran or id(p) in raw)
+            if p.requires_grad
+            and id(p) in seen_twice
+            and id(p) not in self.reached
+            and (id(p) in ran or id(p) in raw)
         ]
 
     @cached_property
@@ -255,7 +279,11 @@ class Case:
         if not self.seen.held or len(self.studies) < 2:
             return []
         always = set.intersection(*(set(s.reached) for s in self.studies))
-        return [n for n, p in self.parameters.items() if id(p) in always and id(p) not in self.seen.held and p.is_leaf]
+        return [
+            n
+            for n, p in self.parameters.items()
+            if id(p) in always and id(p) not in self.seen.held and p.is_leaf
+        ]
 
     @cached_property
     def stuck_in_time(self) -> bool:

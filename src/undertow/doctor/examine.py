@@ -26,7 +26,11 @@ def _asked(rule: Rule, case: Case) -> Verdict | None:
     try:
         return rule.ask(case)
     except Exception as error:  # noqa: BLE001
-        warnings.warn(f"undertow: rule {rule.code} could not judge: {type(error).__name__}: {error}", DoctorWarning, stacklevel=2)
+        warnings.warn(
+            f"undertow: rule {rule.code} could not judge: {type(error).__name__}: {error}",
+            DoctorWarning,
+            stacklevel=2,
+        )
         return None
 
 
@@ -35,7 +39,9 @@ def ordered(verdicts: Sequence[Verdict], rules: Sequence[Rule]) -> list[Verdict]
     explains = {rule.code: set(rule.explains) for rule in rules}
     present = {v.code for v in verdicts}
     because = {
-        v.code: tuple(sorted(code for code in present if v.code in explains[code] and code not in explains[v.code]))
+        v.code: tuple(
+            sorted(code for code in present if v.code in explains[code] and code not in explains[v.code])
+        )
         for v in verdicts
     }
     rows = sorted(verdicts, key=lambda v: (_depth(v.code, because), -v.confidence, v.code))

@@ -9,7 +9,9 @@ from undertow.doctor.seen.study import Layer
 from undertow.doctor.verdict import Verdict, Where
 
 
-def found(confidence: float, says: str, where: Where | None = None, *, severe: bool = True, **evidence: Any) -> Verdict:
+def found(
+    confidence: float, says: str, where: Where | None = None, *, severe: bool = True, **evidence: Any
+) -> Verdict:
     """A verdict whose name its rule will write on it."""
     return Verdict("", "", confidence, says, where or Where(), dict(evidence), severe=severe)
 
@@ -17,7 +19,9 @@ def found(confidence: float, says: str, where: Where | None = None, *, severe: b
 def place_of(layer: Layer, line: bool = True) -> Where:
     """Of a weight."""
     at = layer.line if line else Line()
-    return Where(module=layer.parameter.rpartition(".")[0], parameter=layer.parameter, file=at.file, line=at.line)
+    return Where(
+        module=layer.parameter.rpartition(".")[0], parameter=layer.parameter, file=at.file, line=at.line
+    )
 
 
 def at(line: Line, **others: Any) -> Where:

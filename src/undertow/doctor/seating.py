@@ -1,4 +1,5 @@
-"""Which axis of the inputs is rows of a batch and which is time: by what the data show, and by what the network walks."""
+"""Which axis of the inputs is rows of a batch and which is time: by what the data show, and by what the network
+walks."""
 
 from __future__ import annotations
 
@@ -8,13 +9,14 @@ from torch import Tensor
 
 from undertow.doctor.seen.batches import Call, first_tensor
 
-
 LIKE = 0.6  # of the squares by which what lies far apart differs
 
 
 def batch_axis(calls: Sequence[Call], batch_sizes: Sequence[int]) -> int | None:
     """By targets of one a row, by the loader's batch size, by the axis that differs from call to call."""
-    shapes = [(x.shape, c.target) for c in calls if (x := first_tensor(c.arguments)) is not None and x.dim() >= 2]
+    shapes = [
+        (x.shape, c.target) for c in calls if (x := first_tensor(c.arguments)) is not None and x.dim() >= 2
+    ]
     if not shapes:
         return None
     votes = [vote for shape, target in shapes if (vote := _by_target(shape[:2], target)) is not None]
@@ -24,7 +26,9 @@ def batch_axis(calls: Sequence[Call], batch_sizes: Sequence[int]) -> int | None:
         fits = [axis for axis in (0, 1) if sum(shape[axis] == size for shape, _ in shapes) * 2 > len(shapes)]
         if len(fits) == 1:
             return fits[0]
-    alike = [axis for axis in (0, 1) if _neighbours_alike([c for c in calls if c.target is not None][:4], axis)]
+    alike = [
+        axis for axis in (0, 1) if _neighbours_alike([c for c in calls if c.target is not None][:4], axis)
+    ]
     if len(alike) == 1:
         return 1 - alike[0]
     varied = [axis for axis in (0, 1) if len({shape[axis] for shape, _ in shapes}) > 1]
@@ -35,14 +39,23 @@ def _by_target(shape: Sequence[int], target: Tensor | None) -> int | None:
     """A target that is no longer than one axis has one a row."""
     if target is None or target.dim() == 0 or shape[0] == shape[1]:
         return None
-    if target.numel() % (shape[0] * shape[1]) == 0 and target.dim() != 1 and target.shape[0] in shape and target.shape[1] in shape:
+    if (
+        target.numel() % (shape[0] * shape[1]) == 0
+        and target.dim() != 1
+        and target.shape[0] in shape
+        and target.shape[1] in shape
+    ):
         return None  # one a step: says nothing
     return next((axis for axis in (0, 1) if target.shape[0] == shape[axis]), None)
 
 
 def _neighbours_alike(calls: Sequence[Call], axis: int) -> bool:
     """Along time, what comes next is like what is there, or is the target; rows of a batch are not alike so."""
-    told = [_alike(x, c.target, axis) for c in calls if (x := first_tensor(c.arguments)) is not None and x.dim() >= 2]
+    told = [
+        _alike(x, c.target, axis)
+        for c in calls
+        if (x := first_tensor(c.arguments)) is not None and x.dim() >= 2
+    ]
     return bool(told) and all(told)
 
 

@@ -64,10 +64,16 @@ class Patient:
         fresh = copy.deepcopy(self.module)
         try:
             with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                first, second = (first_tensor(fresh(*self.call.arguments, **self.call.named)) for _ in range(2))
+                first, second = (
+                    first_tensor(fresh(*self.call.arguments, **self.call.named)) for _ in range(2)
+                )
         except Exception:  # noqa: BLE001 - as above
             return None
-        return (first, second) if first is not None and second is not None and first.shape == second.shape else None
+        return (
+            (first, second)
+            if first is not None and second is not None and first.shape == second.shape
+            else None
+        )
 
 
 def differ(one: Tensor, other: Tensor, spread: float) -> bool:
@@ -89,6 +95,7 @@ def replaced(x: Tensor, axis: int, place: int, by: int) -> Tensor:
 
 def only(tensor: Tensor) -> Callable[[Any], Any]:
     """Changes nothing but the tensor of this shape and kind: stands for the first argument."""
+
     def change(other: Tensor) -> Tensor:
         return tensor if other.shape == tensor.shape and other.dtype == tensor.dtype else other
 

@@ -1,4 +1,5 @@
-"""Every recurrent walk that was seen, by whichever eye: the graph's chains, and the watch on torch's own fused layers."""
+"""Every recurrent walk that was seen, by whichever eye: the graph's chains, and the watch on torch's own fused
+layers."""
 
 from __future__ import annotations
 
@@ -48,7 +49,9 @@ def walks_in(study: Study, names: dict[int, str]) -> Iterator[Walk]:
     for chain in study.chains:
         forget = mean(chain.forget) if chain.forget else None
         name = names.get(chain.parameter, "a weight")
-        yield Walk(study.step, name, chain.steps, chain.gain, forget, chain.saturated, chain.linear, chain.line)
+        yield Walk(
+            study.step, name, chain.steps, chain.gain, forget, chain.saturated, chain.linear, chain.line
+        )
 
 
 def walks_of_record(record: Flow) -> Iterator[Walk]:
@@ -58,5 +61,12 @@ def walks_of_record(record: Flow) -> Iterator[Walk]:
             continue
         gate = time.gates.get("f") or time.gates.get("forget")
         yield Walk(
-            record.step, time.module, time.steps, tuple(time.gain), mean(gate) if gate else None, None, False, Line()
+            record.step,
+            time.module,
+            time.steps,
+            tuple(time.gain),
+            mean(gate) if gate else None,
+            None,
+            False,
+            Line(),
         )

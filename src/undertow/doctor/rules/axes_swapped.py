@@ -37,7 +37,8 @@ def judge(case: Case) -> Verdict | None:
             continue
         return found(
             0.95,
-            f"The recurrence of {call.name} walks {rows} steps, which is the batch ({rows} rows of {steps} steps): a row's answer "
+            f"The recurrence of {call.name} walks {rows} steps, which is the batch ({rows} rows of {steps} "
+            "steps): a row's answer "
             "changes when another row is replaced.",
             at(call.line, module=call.name),
             walked=rows,
@@ -60,10 +61,20 @@ def _influences(call: Call, axis: int) -> bool | None:
     rows = x.shape[axis]
     if before.shape[0] == x.shape[0] * x.shape[1]:
         before, after = (t.reshape(x.shape[0], x.shape[1], -1) for t in (before, after))
-    own = axis if before.shape[:2] == x.shape[:2] else next((n for n, size in enumerate(before.shape) if size == rows), None)
+    own = (
+        axis
+        if before.shape[:2] == x.shape[:2]
+        else next((n for n, size in enumerate(before.shape) if size == rows), None)
+    )
     if own is None:
         return None
     return differ(before.transpose(0, own)[2:], after.transpose(0, own)[2:], spread_of(before))
 
 
-RULE = Rule("T107", "axes swapped", judge, ("transpose",), explains=("T101", "T102", "T108", "T112", "L104", "L110", "T103", "D101", "T109"))
+RULE = Rule(
+    "T107",
+    "axes swapped",
+    judge,
+    ("transpose",),
+    explains=("T101", "T102", "T108", "T112", "L104", "L110", "T103", "D101", "T109"),
+)

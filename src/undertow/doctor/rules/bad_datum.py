@@ -1,6 +1,7 @@
 """A row of the data is no number.
 
-Sign: the network is called with a NaN or an infinity, or is to learn one; the next loss is NaN, and all weights after it.
+Sign: the network is called with a NaN or an infinity, or is to learn one; the next loss is NaN, and all weights after
+it.
 Harm: one row ends the training.
 Looks like it: an operation that makes the NaN from good data; a step too large.
 Remedy: leave the row out, or fill it.
@@ -34,4 +35,6 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("L108", "bad datum", judge, ("filter_rows",), explains=("L109", "L103", "T102", "D102", "D103", "L112"))
+RULE = Rule(
+    "L108", "bad datum", judge, ("filter_rows",), explains=("L109", "L103", "T102", "D102", "D103", "L112")
+)

@@ -2,7 +2,8 @@
 
 Sign: the norm is hundreds of times the limit at every step, and weights hardly move.
 Harm: training is as slow as with a tiny learning rate.
-Looks like it: clipping now and then, which is what it is for; clipping always with Adam, which divides the scale out again.
+Looks like it: clipping now and then, which is what it is for; clipping always with Adam, which divides the scale out
+again.
 Remedy: a limit of the size of the usual gradient.
 Sources: Pascanu, Mikolov & Bengio 2013.
 Planted: a limit of 1e-4.
@@ -23,7 +24,12 @@ SMALL = 2e-4  # update over weight
 
 def judge(case: Case) -> Verdict | None:
     """Of every step that was clipped in time."""
-    clips = [(float(c.norm), c) for s in case.steps for c in s.clips if c.norm is not None and not c.late and c.limit > 0]
+    clips = [
+        (float(c.norm), c)
+        for s in case.steps
+        for c in s.clips
+        if c.norm is not None and not c.late and c.limit > 0
+    ]
     ratios = [s.ratio for s in case.looked_at if s.ratio is not None]
     if len(clips) < 5 or not ratios or case.fallen > 0.5:
         return None
@@ -32,7 +38,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.95,
-        f"Clipping leaves 1/{over:,.0f} of the gradient (limit {clips[0][1].limit:g}), and a step changes the weights by {median(ratios):.0e}.",
+        f"Clipping leaves 1/{over:,.0f} of the gradient (limit {clips[0][1].limit:g}), and a step changes the "
+        f"weights by {median(ratios):.0e}.",
         at(clips[0][1].line),
         norm_over_limit=over,
         limit=clips[0][1].limit,

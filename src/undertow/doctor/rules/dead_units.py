@@ -25,7 +25,11 @@ def judge(case: Case) -> Verdict | None:
     if len(studies) < 2:
         return None
     for layer in studies[-1].layers:
-        shares = [x.dead for s in studies if (x := case.layer_of(s, layer.parameter)) is not None and x.dead is not None]
+        shares = [
+            x.dead
+            for s in studies
+            if (x := case.layer_of(s, layer.parameter)) is not None and x.dead is not None
+        ]
         if len(shares) >= 2 and min(shares[len(shares) // 2 :]) > DEAD:
             from_start = shares[0] > DEAD
             return found(

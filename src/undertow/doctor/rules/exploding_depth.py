@@ -2,7 +2,8 @@
 
 Sign: from layer to layer downward the gradient gains the same factor; the first losses are huge.
 Harm: no learning rate fits the first and the last layers at once; steps throw the weights far away.
-Looks like it: a step that is too large (there the gradient is of one size in all layers at the start); exploding in time.
+Looks like it: a step that is too large (there the gradient is of one size in all layers at the start); exploding in
+time.
 Remedy: a start whose scale fits the width (He, Glorot), normalisation; clipping holds the worst.
 Sources: Glorot & Bengio 2010; He et al. 2015; Pascanu, Mikolov & Bengio 2013.
 Planted: the initial weights of a deep network, three times too large.
@@ -30,7 +31,8 @@ def judge(case: Case) -> Verdict | None:
         if ratio > GROWN and factor > FACTOR:
             return found(
                 0.9,
-                f"The gradient grows by a factor of {factor:.1f} with every layer downward: at {stack[0][0].parameter} it is "
+                f"The gradient grows by a factor of {factor:.1f} with every layer downward: at "
+                f"{stack[0][0].parameter} it is "
                 f"{ratio:.0e} times that of the last layer, before the first step ({len(stack)} layers).",
                 place_of(stack[0][0]),
                 layers=len(stack),
@@ -41,4 +43,10 @@ def judge(case: Case) -> Verdict | None:
     return None
 
 
-RULE = Rule("D102", "exploding in depth", judge, ("initialisation", "clip"), explains=("L103", "L104", "D103", "L109", "L111", "L112"))
+RULE = Rule(
+    "D102",
+    "exploding in depth",
+    judge,
+    ("initialisation", "clip"),
+    explains=("L103", "L104", "D103", "L109", "L111", "L112"),
+)

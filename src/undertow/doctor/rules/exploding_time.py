@@ -1,7 +1,7 @@
 """What the recurrence feels of the past grows with every step back.
 
-Sign: gains above 1 that grow by a factor a step; gradients that are a thousand times the usual one at some steps; the loss
-jumps, or ends in NaN.
+Sign: gains above 1 that grow by a factor a step; gradients that are a thousand times the usual one at some steps; the
+loss jumps, or ends in NaN.
 Harm: one step along such a gradient throws the weights away.
 Looks like it: exploding in depth; a step too large; sensitivity to the weights without growth in time.
 Remedy: clip the norm of the gradient; an orthogonal start.
@@ -23,13 +23,20 @@ GROWN = 10.0
 def judge(case: Case) -> Verdict | None:
     """Of the first step, before weights were thrown about; and it must have done harm."""
     first = [w for w in case.walks if w.step == 0 and w.steps >= 8]
-    grown = [w for w in first if max(w.gain) > GROWN and w.gain[-1] > 0.1 * max(w.gain) and _rate(w.gain) > RATE and w.rate > RATE]
-    if not grown or not (case.spoilt or case.diverged or case.gradient_grew or case.rough or case.stuck_in_time):
+    grown = [
+        w
+        for w in first
+        if max(w.gain) > GROWN and w.gain[-1] > 0.1 * max(w.gain) and _rate(w.gain) > RATE and w.rate > RATE
+    ]
+    if not grown or not (
+        case.spoilt or case.diverged or case.gradient_grew or case.rough or case.stuck_in_time
+    ):
         return None
     walk = max(grown, key=lambda w: max(w.gain))
     return found(
         0.92,
-        f"What {walk.name} feels of a step grows by a factor of {_rate(walk.gain):.2f} with every step back, to {max(walk.gain):.1e} after "
+        f"What {walk.name} feels of a step grows by a factor of {_rate(walk.gain):.2f} with every step back, to "
+        f"{max(walk.gain):.1e} after "
         f"{walk.steps - 1}.",
         at(walk.line, module=walk.name.rpartition(".")[0], parameter=walk.name, steps=(0, walk.steps - 1)),
         rate=_rate(walk.gain),
@@ -44,4 +51,10 @@ def _rate(gain: tuple[float, ...]) -> float:
     return float((gain[lag] / gain[0]) ** (1 / lag)) if lag else 1.0
 
 
-RULE = Rule("T102", "exploding in time", judge, ("clip", "orthogonal"), explains=("T101", "L103", "L109", "D103", "L112", "T111", "L104", "T110"))
+RULE = Rule(
+    "T102",
+    "exploding in time",
+    judge,
+    ("clip", "orthogonal"),
+    explains=("T101", "L103", "L109", "D103", "L112", "T111", "L104", "T110"),
+)

@@ -24,7 +24,8 @@ def judge(case: Case) -> Verdict | None:
     if not gated or not case.stuck_in_time:
         return None
     first, last = gated[0], gated[-1]
-    assert first.forget is not None and last.forget is not None
+    assert first.forget is not None
+    assert last.forget is not None
     if first.forget > SHUT or last.forget > 0.4:
         return None
     need = case.needed
@@ -32,7 +33,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.95,
-        f"The forget gate of {last.name} is open by {first.forget:.0%} at the first step and {last.forget:.0%} at the last: it feels "
+        f"The forget gate of {last.name} is open by {first.forget:.0%} at the first step and {last.forget:.0%} at "
+        "the last: it feels "
         f"{last.horizon} steps back{f', the data ask for {need.steps}' if need is not None and need.steps else ''}.",
         at(last.line, module=last.name.rpartition(".")[0] or last.name, parameter=last.name),
         open_at_start=first.forget,

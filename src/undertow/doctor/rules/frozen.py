@@ -1,6 +1,7 @@
 """Nothing is trained at all.
 
-Sign: no parameter changes in any step; if the loss moves, then through the statistics of batch normalisation or the data.
+Sign: no parameter changes in any step; if the loss moves, then through the statistics of batch normalisation or the
+data.
 Harm: there is no training.
 Looks like it: gradients cleared before the step; a learning rate that warms up from zero; a step too small to see.
 Remedy: requires_grad_(True) on what is to be trained.
@@ -21,7 +22,9 @@ STEPS = 5
 def judge(case: Case) -> Verdict | None:
     """Every step that was measured left every weight as it was."""
     if case.crash is not None and "does not require grad" in case.crash.message:
-        return found(0.9, f"The loss depends on no parameter that is trained: {case.crash.message}", case.crash_place)
+        return found(
+            0.9, f"The loss depends on no parameter that is trained: {case.crash.message}", case.crash_place
+        )
     measured = [s for s in case.looked_at if any(s.rates) or not s.rates]
     if len(measured) < STEPS or any(s.update for s in measured):
         return None

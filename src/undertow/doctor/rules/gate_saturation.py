@@ -25,13 +25,18 @@ def judge(case: Case) -> Verdict | None:
     for study in case.finite_studies[:3]:
         chains = [c.saturated for c in study.chains if c.saturated is not None]
         for layer in study.layers:
-            if layer.given is None or layer.given < LARGE or not (layer.bent == "gates" or (chains and _feeds(layer, study))):
+            if (
+                layer.given is None
+                or layer.given < LARGE
+                or not (layer.bent == "gates" or (chains and _feeds(layer, study)))
+            ):
                 continue
             pinned = max([*chains, layer.saturated or 0.0])
             if pinned > PINNED:
                 return found(
                     0.95,
-                    f"{pinned:.0%} of the gates stand at an end in the first steps: the inputs of {layer.parameter} have a root mean "
+                    f"{pinned:.0%} of the gates stand at an end in the first steps: the inputs of "
+                    f"{layer.parameter} have a root mean "
                     f"square of {layer.given:,.0f}.",
                     place_of(layer) if layer.line else at(case.step_line, parameter=layer.parameter),
                     pinned=pinned,
@@ -45,4 +50,10 @@ def _feeds(layer: Layer, study: Study) -> bool:
     return layer.uses > 1 or layer.module in {c.module for c in study.chains}
 
 
-RULE = Rule("T110", "gate saturation", judge, ("normalise_inputs",), explains=("T101", "T103", "L104", "L103", "D104", "T102"))
+RULE = Rule(
+    "T110",
+    "gate saturation",
+    judge,
+    ("normalise_inputs",),
+    explains=("T101", "T103", "L104", "L103", "D104", "T102"),
+)

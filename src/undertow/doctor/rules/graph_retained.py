@@ -38,4 +38,10 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("T106", "graph retained", judge, ("detach_window",), explains=("L103", "L104", "T102", "T101", "L112", "T109"))
+RULE = Rule(
+    "T106",
+    "graph retained",
+    judge,
+    ("detach_window",),
+    explains=("L103", "L104", "T102", "T101", "L112", "T109"),
+)

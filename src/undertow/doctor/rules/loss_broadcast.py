@@ -25,7 +25,8 @@ def judge(case: Case) -> Verdict | None:
             before, after = loss.spread
             return found(
                 0.97,
-                f"The {loss.kind} stretches {list(before)} to {list(after)}: every output is compared with every target.",
+                f"The {loss.kind} stretches {list(before)} to {list(after)}: every output is compared with every "
+                "target.",
                 at(loss.line),
                 shape=list(before),
                 stretched_to=list(after),
@@ -33,4 +34,10 @@ def judge(case: Case) -> Verdict | None:
     return None
 
 
-RULE = Rule("L105", "loss broadcasts", judge, ("edit: bring outputs and targets to one shape",), explains=("L110", "D101", "L104", "T101"))
+RULE = Rule(
+    "L105",
+    "loss broadcasts",
+    judge,
+    ("edit: bring outputs and targets to one shape",),
+    explains=("L110", "D101", "L104", "T101"),
+)

@@ -24,7 +24,11 @@ def judge(case: Case) -> Verdict | None:
     if case.seen.bad_data is not None or not case.spoilt:
         return None
     singular = case.seen.singular
-    if singular is not None and case.seen.spoilt is not None and singular.step <= case.seen.spoilt <= singular.step + 2:
+    if (
+        singular is not None
+        and case.seen.spoilt is not None
+        and singular.step <= case.seen.spoilt <= singular.step + 2
+    ):
         return found(
             0.95,
             f"At step {singular.step} {singular.op} was asked for its slope at {singular.value:g}, which is infinite: "
@@ -55,4 +59,10 @@ def _grew(case: Case) -> bool:
     return len(finite) > 3 and (abs(finite[-1]) > 1e3 * max(abs(finite[0]), 1e-6) or case.gradient_grew)
 
 
-RULE = Rule("L109", "operation made NaN", judge, ("edit: an epsilon, or where before the operation",), explains=("L103", "D102", "T102", "D103", "L112"))
+RULE = Rule(
+    "L109",
+    "operation made NaN",
+    judge,
+    ("edit: an epsilon, or where before the operation",),
+    explains=("L103", "D102", "T102", "D103", "L112"),
+)

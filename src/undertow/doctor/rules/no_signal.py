@@ -22,7 +22,8 @@ BETTER = 0.97  # of the baseline
 
 
 def judge(case: Case) -> Verdict | None:
-    """Compares what training did to its own loss with what it did to the held-out one, or to the share of right classes."""
+    """Compares what training did to its own loss with what it did to the held-out one, or to the share of right
+    classes."""
     if case.baseline is None or not case.losses or case.diverged or len(case.steps) < 50:
         return None
     last = late(case.losses)
@@ -39,7 +40,8 @@ def _by_loss(case: Case, last: float) -> Verdict | None:
         return None
     return found(
         0.9 if len(held) > 2 else 0.7,
-        f"The training loss fell to {last:.3g} (always saying the same: {case.baseline:.3g}), the held-out loss was never below {best:.3g}: "
+        f"The training loss fell to {last:.3g} (always saying the same: {case.baseline:.3g}), the held-out loss "
+        f"was never below {best:.3g}: "
         "what is learned holds for no other row.",
         at(held[-1][2]),
         training_loss=last,
@@ -59,7 +61,8 @@ def _by_classes(case: Case, last: float) -> Verdict | None:
         return None
     return found(
         0.85,
-        f"The training loss fell to {last:.3g} (always saying the same: {case.baseline:.3g}), but of held-out rows at most {best:.0%} were "
+        f"The training loss fell to {last:.3g} (always saying the same: {case.baseline:.3g}), but of held-out "
+        f"rows at most {best:.0%} were "
         f"right; always saying the commonest class gives {commonest:.0%}.",
         training_loss=last,
         best_right=best,
@@ -67,4 +70,6 @@ def _by_classes(case: Case, last: float) -> Verdict | None:
     )
 
 
-RULE = Rule("L110", "labels carry no signal", judge, ("edit: look at how labels and rows are paired",), explains=())
+RULE = Rule(
+    "L110", "labels carry no signal", judge, ("edit: look at how labels and rows are paired",), explains=()
+)

@@ -26,7 +26,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.97,
-        f"In {len(carried)} of {len(known)} steps looked at, the gradients of the step before were still there when backward "
+        f"In {len(carried)} of {len(known)} steps looked at, the gradients of the step before were still there "
+        "when backward "
         "began, and were added to.",
         at(case.step_line),
         steps_with_old_gradients=len(carried),
@@ -34,4 +35,10 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("L101", "gradients accumulate", judge, ("zero_grad",), explains=("L103", "T102", "D103", "L112", "T111", "D102", "T106"))
+RULE = Rule(
+    "L101",
+    "gradients accumulate",
+    judge,
+    ("zero_grad",),
+    explains=("L103", "T102", "D103", "L112", "T111", "D102", "T106"),
+)

@@ -24,7 +24,8 @@ def judge(case: Case) -> Verdict | None:
     optimizer = case.steps[0].line if case.steps else None
     return found(
         0.95,
-        f"{listed(names)} {'gets' if len(names) == 1 else 'get'} gradients, but no optimizer holds {'it' if len(names) == 1 else 'them'}.",
+        f"{listed(names)} {'gets' if len(names) == 1 else 'get'} gradients, but no optimizer holds "
+        f"{'it' if len(names) == 1 else 'them'}.",
         Where(
             module=names[0].rpartition(".")[0],
             parameter=names[0],
@@ -36,4 +37,6 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("D107", "parameter not optimised", judge, ("add_to_optimizer",), explains=("L104", "T101", "D101"))
+RULE = Rule(
+    "D107", "parameter not optimised", judge, ("add_to_optimizer",), explains=("L104", "T101", "D101")
+)

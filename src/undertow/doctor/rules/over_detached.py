@@ -19,7 +19,8 @@ LEAST = 4  # steps of a sequence
 
 
 def judge(case: Case) -> Verdict | None:
-    """Detached again and again within a step of training, and each time nothing but one step of the recurrence is lost."""
+    """Detached again and again within a step of training, and each time nothing but one step of the recurrence is
+    lost."""
     if not case.studies:
         return None
     for line, reached in case.seen.detached.items():
@@ -27,7 +28,8 @@ def judge(case: Case) -> Verdict | None:
         if each >= LEAST and 2 * sum(n == 1 for n in reached) > len(reached) and line in case.recurring:
             return found(
                 0.95,
-                f"The state is detached {each:.0f} times in a step of training, at every step of the sequence: gradients go one step back.",
+                f"The state is detached {each:.0f} times in a step of training, at every step of the sequence: "
+                "gradients go one step back.",
                 at(line, steps=(0, round(each))),
                 times=each,
                 horizon=1,

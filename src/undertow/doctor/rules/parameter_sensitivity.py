@@ -1,7 +1,7 @@
 """The loss is as sharp as a knife in the recurrent weights, though gradients do not explode in time.
 
-Sign: a linear recurrence whose factor a step lies close to 1; the gradient of its few weights dwarfs all others; the loss
-jumps at ordinary learning rates.
+Sign: a linear recurrence whose factor a step lies close to 1; the gradient of its few weights dwarfs all others; the
+loss jumps at ordinary learning rates.
 Harm: a small step in the weights is a large one in what they do over thousands of steps.
 Looks like it: exploding in time (there the gains grow); a step too large everywhere.
 Remedy: parametrise by the logarithm of the decay, or a lower learning rate for the recurrent weights.
@@ -31,7 +31,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.9,
-        f"{walk.name} is a linear recurrence with a factor of {walk.rate:.3f} a step over {walk.steps} steps: in the first steps of training its "
+        f"{walk.name} is a linear recurrence with a factor of {walk.rate:.3f} a step over {walk.steps} steps: in "
+        "the first steps of training its "
         f"own change alone moves the loss by {sharp:.0%}.",
         at(walk.line, parameter=walk.name, steps=(0, walk.steps - 1)),
         rate=walk.rate,
@@ -40,4 +41,6 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("T111", "sensitivity to parameters", judge, ("recurrent_rate",), explains=("L103", "T102", "L109", "L112"))
+RULE = Rule(
+    "T111", "sensitivity to parameters", judge, ("recurrent_rate",), explains=("L103", "T102", "L109", "L112")
+)

@@ -10,6 +10,8 @@ Planted: last step read although rows are padded.
 
 from __future__ import annotations
 
+from functools import partial
+
 import torch
 from torch import Tensor
 
@@ -50,8 +52,8 @@ def _judge(call: Call, axis: int) -> Verdict | None:
     spread, moved = spread_of(answer), []
     some = [n for n in range(len(pads)) if pads[n] > 0][:6]
     for row in some:
-        whole = patient.answer(lambda t, row=row: _row(t, x, axis, row, 0))
-        cut = patient.answer(lambda t, row=row: _row(t, x, axis, row, int(pads[row])))
+        whole = patient.answer(partial(_row, x=x, axis=axis, row=row, cut=0))
+        cut = patient.answer(partial(_row, x=x, axis=axis, row=row, cut=int(pads[row])))
         if whole is None or cut is None or whole.dim() != cut.dim():
             continue
         moved.append(_moved(whole, cut, axis))
@@ -59,9 +61,14 @@ def _judge(call: Call, axis: int) -> Verdict | None:
         return None
     return found(
         0.93,
-        f"Cutting the padding off a row changes the answer of {call.name} by {max(moved) / max(spread, 1e-12):.0%} of what answers differ by "
+        f"Cutting the padding off a row changes the answer of {call.name} by "
+        f"{max(moved) / max(spread, 1e-12):.0%} of what answers differ by "
         f"({int((pads > 0).sum())} of {len(pads)} rows are padded).",
-        at(call.line, module=call.name, steps=(int(x.shape[1 - axis] - pads.max()), int(x.shape[1 - axis]) - 1)),
+        at(
+            call.line,
+            module=call.name,
+            steps=(int(x.shape[1 - axis] - pads.max()), int(x.shape[1 - axis]) - 1),
+        ),
         moved=max(moved) / max(spread, 1e-12),
         padded_rows=int((pads > 0).sum()),
         rows=len(pads),
@@ -80,19 +87,33 @@ def padding(x: Tensor) -> Tensor | None:
     runs = filled.flip(1).cumprod(1).sum(1)
     runs = runs.clamp(max=x.shape[1] - 1)
     share = float((runs > 1).double().mean())
-    return runs if share > PADDED and len(runs.unique()) > 2 and bool((runs == 0).any() | (runs == 1).any() | (share < 1)) else None
+    return (
+        runs
+        if share > PADDED
+        and len(set(runs.tolist())) > 2
+        and bool((runs == 0).any() | (runs == 1).any() | (share < 1))
+        else None
+    )
 
 
 def _row(tensor: Tensor, x: Tensor, axis: int, row: int, cut: int) -> Tensor:
     """One row of it, without its last steps where it has steps."""
     rows, steps = x.shape[axis], x.shape[1 - axis]
     if tensor.dim() == 1 and len(tensor) == rows:
-        return tensor[row : row + 1].clamp(max=steps - cut) if not tensor.is_floating_point() else tensor[row : row + 1]
+        return (
+            tensor[row : row + 1].clamp(max=steps - cut)
+            if not tensor.is_floating_point()
+            else tensor[row : row + 1]
+        )
     for own in (axis, 0, 1):
         if tensor.dim() > own and tensor.shape[own] == rows:
             alone = tensor.narrow(own, row, 1)
             time = 1 - own
-            return alone.narrow(time, 0, steps - cut) if own < 2 and alone.dim() > time and alone.shape[time] == steps else alone
+            return (
+                alone.narrow(time, 0, steps - cut)
+                if own < 2 and alone.dim() > time and alone.shape[time] == steps
+                else alone
+            )
     return tensor
 
 

@@ -35,7 +35,8 @@ def judge(case: Case) -> Verdict | None:
             if ahead is not None and _sees(call, axis, ahead):
                 return found(
                     0.95,
-                    f"{call.name} is to tell what comes {ahead} step{'s' if ahead > 1 else ''} later, and sees it: its answer at a step changes "
+                    f"{call.name} is to tell what comes {ahead} step{'s' if ahead > 1 else ''} later, and sees "
+                    "it: its answer at a step changes "
                     "with inputs of later steps.",
                     at(call.line, module=call.name),
                     ahead=ahead,
@@ -59,7 +60,7 @@ def _ahead(x: Tensor, target: Tensor, axis: int) -> int | None:
     for ahead in range(1, LAGS + 1):
         for first in range(features.shape[2] - width + 1):
             same = torch.isclose(features[ahead:, :, first : first + width], y[:-ahead], atol=1e-6)
-            if float(same.double().mean()) > SAME and len(y.unique()) > 1:
+            if float(same.double().mean()) > SAME and bool((y != y.flatten()[0]).any()):
                 return ahead
     return None
 

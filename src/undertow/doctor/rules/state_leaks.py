@@ -10,8 +10,10 @@ Planted: state carried across shuffled batches.
 
 from __future__ import annotations
 
-from undertow.doctor.case import Case
+import itertools
+
 from undertow.doctor.carried import continues, keeps_state
+from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict
@@ -19,14 +21,16 @@ from undertow.doctor.verdict import Verdict
 
 def judge(case: Case) -> Verdict | None:
     """Is state carried, and do the rows go on?"""
-    pairs = [(case.calls[c.fed], c) for c in case.calls if c.fed is not None and case.calls[c.fed].step < c.step]
+    pairs = [
+        (case.calls[c.fed], c) for c in case.calls if c.fed is not None and case.calls[c.fed].step < c.step
+    ]
     how = "handed to it"
     if len(pairs) < 2:
         inner = keeps_state(case.calls)
         if inner is None:
             return None
         own = [c for c in case.calls if c.module is inner]
-        pairs, how = [(a, b) for a, b in zip(own, own[1:], strict=False) if a.step < b.step], "kept in it"
+        pairs, how = [(a, b) for a, b in itertools.pairwise(own) if a.step < b.step], "kept in it"
     goes_on = [continues(a, b) for a, b in pairs]
     known = [g for g in goes_on if g is not None]
     if len(known) < 2 or sum(known) > 0.3 * len(known):
@@ -35,7 +39,8 @@ def judge(case: Case) -> Verdict | None:
     shuffled = any(shuffles for _, shuffles in case.seen.loaders.values())
     return found(
         0.95 if shuffled else 0.85,
-        f"{call.name} begins a batch with the state that the one before left ({how}), but in {len(known) - sum(known)} of {len(known)} batches the "
+        f"{call.name} begins a batch with the state that the one before left ({how}), but in "
+        f"{len(known) - sum(known)} of {len(known)} batches the "
         f"rows do not go on where those left off{'; the loader shuffles' if shuffled else ''}.",
         at(call.line, module=call.name),
         batches=len(known),

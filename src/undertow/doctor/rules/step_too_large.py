@@ -2,8 +2,8 @@
 
 Sign: a step changes the weights by a large part of their own size; the loss jumps about, climbs or ends in NaN.
 Harm: nothing is found, or what was found is lost.
-Looks like it: exploding gradients (in depth, in time), gradients that add up, unscaled inputs: they make steps large at an
-ordinary learning rate, and outrank this.
+Looks like it: exploding gradients (in depth, in time), gradients that add up, unscaled inputs: they make steps large
+at an ordinary learning rate, and outrank this.
 Remedy: a learning rate of a tenth or a hundredth.
 Sources: LeCun et al. 1998, "Efficient BackProp"; Bengio 2012, "Practical recommendations".
 Planted: the learning rate times 100.
@@ -46,4 +46,10 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("L103", "step too large", judge, ("lower_rate",), explains=("D103", "L109", "T110", "D101", "L112", "T102", "T101"))
+RULE = Rule(
+    "L103",
+    "step too large",
+    judge,
+    ("lower_rate",),
+    explains=("D103", "L109", "T110", "D101", "L112", "T102", "T101"),
+)

@@ -39,7 +39,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.9 if tiny else 0.7,
-        f"A step changes the weights by {step:.0e} of their length (1e-3 is usual), and after {len(case.steps):,} of them the loss "
+        f"A step changes the weights by {step:.0e} of their length (1e-3 is usual), and after {len(case.steps):,} "
+        "of them the loss "
         f"has fallen by {max(case.fallen, 0):.1%}.",
         at(case.step_line),
         update_over_weight=step,

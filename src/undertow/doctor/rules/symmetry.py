@@ -26,9 +26,19 @@ def judge(case: Case) -> Verdict | None:
         return None
     for layer in case.studies[-1].layers:
         weight = case.parameters.get(layer.parameter)
-        if weight is None or weight.dim() < 2 or layer.embedding or layer.gradient is None or layer.gradient == 0:
+        if (
+            weight is None
+            or weight.dim() < 2
+            or layer.embedding
+            or layer.gradient is None
+            or layer.gradient == 0
+        ):
             continue
-        if len(weight) > 1 and weight.shape[1:].numel() > 0 and (_rows_alike(weight) or _columns_alike(weight, layer.alike)):
+        if (
+            len(weight) > 1
+            and weight.shape[1:].numel() > 0
+            and (_rows_alike(weight) or _columns_alike(weight, layer.alike))
+        ):
             return found(
                 0.95,
                 f"All {layer.fan_out} units of {layer.parameter} are the same after {len(case.steps):,} steps.",
@@ -49,4 +59,10 @@ def _columns_alike(weight: Tensor, alike: bool) -> bool:
     return alike and _rows_alike(weight.detach().flatten(1).T)
 
 
-RULE = Rule("D105", "symmetry", judge, ("initialisation",), explains=("D101", "D102", "L103", "L104", "D103", "T101", "T102"))
+RULE = Rule(
+    "D105",
+    "symmetry",
+    judge,
+    ("initialisation",),
+    explains=("D101", "D102", "L103", "L104", "D103", "T101", "T102"),
+)

@@ -1,6 +1,7 @@
 """The gradient fades on its way down through the layers, until the first ones get none.
 
-Sign: from layer to layer downward the gradient loses the same factor; the loss does not move, or only the last layers learn.
+Sign: from layer to layer downward the gradient loses the same factor; the loss does not move, or only the last layers
+learn.
 Harm: what the first layers do stays as random as it began.
 Looks like it: dead units and a cut graph (there the gradient is zero at once, not by a factor a layer); small steps
 (there all layers have a gradient).
@@ -11,6 +12,7 @@ Planted: 20 layers with sigmoids.
 
 from __future__ import annotations
 
+import itertools
 from statistics import median
 
 from undertow.doctor.case import Case
@@ -56,7 +58,7 @@ def _fades(stack: list[tuple[Layer, float]]) -> bool:
 
 
 def _factor(stack: list[tuple[Layer, float]]) -> float:
-    return median(a[1] / b[1] for a, b in zip(stack, stack[1:], strict=False))
+    return median(a[1] / b[1] for a, b in itertools.pairwise(stack))
 
 
 RULE = Rule("D101", "vanishing in depth", judge, ("rectifier", "residual", "norm"), explains=("L104",))

@@ -31,13 +31,21 @@ def judge(case: Case) -> Verdict | None:
             return None
         sure, asks = 0.92, f"the data ask for {'at least ' if need.beyond else ''}{need.steps}"
     elif walk.horizon < walk.steps // 2 and case.stuck:
-        sure, asks = 0.55, f"the sequences have {walk.steps} (how far back the data ask to look could not be told)"
+        sure, asks = (
+            0.55,
+            f"the sequences have {walk.steps} (how far back the data ask to look could not be told)",
+        )
     else:
         return None
     return found(
         sure,
         f"{walk.name} feels {walk.horizon} steps back (a factor of {walk.rate:.2f} a step), {asks}.",
-        at(walk.line, module=walk.name.rpartition(".")[0], parameter=walk.name, steps=(0, walk.steps - 1 - walk.horizon)),
+        at(
+            walk.line,
+            module=walk.name.rpartition(".")[0],
+            parameter=walk.name,
+            steps=(0, walk.steps - 1 - walk.horizon),
+        ),
         horizon=walk.horizon,
         rate=walk.rate,
         needed_lag=need.steps if need else None,
@@ -45,4 +53,6 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("T101", "vanishing in time", judge, ("gated_cell", "orthogonal", "forget_bias"), explains=("L104",))
+RULE = Rule(
+    "T101", "vanishing in time", judge, ("gated_cell", "orthogonal", "forget_bias"), explains=("L104",)
+)

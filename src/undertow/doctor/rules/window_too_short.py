@@ -33,7 +33,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.93,
-        f"Gradients end after {window} steps, where the state{f' of {name}' if name else ''} goes on without its graph; the data ask for "
+        f"Gradients end after {window} steps, where the state{f' of {name}' if name else ''} goes on without its "
+        "graph; the data ask for "
         f"{'at least ' if need.beyond else ''}{need.steps}.",
         where,
         window=window,
@@ -54,7 +55,12 @@ def _within(case: Case) -> tuple[int, Laid, Where, str] | None:
     """Within a call: a state is detached every so many steps."""
     for line, reached in case.seen.detached.items():
         window = round(median(reached))
-        if window > 1 and len(reached) >= 2 * len(case.studies) and case.sequences is not None and line in case.recurring:
+        if (
+            window > 1
+            and len(reached) >= 2 * len(case.studies)
+            and case.sequences is not None
+            and line in case.recurring
+        ):
             return window, case.sequences, at(line, steps=(0, window - 1)), ""
     return None
 

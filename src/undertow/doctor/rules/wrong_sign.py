@@ -32,7 +32,8 @@ def judge(case: Case) -> Verdict | None:
         if negated[0].loss <= 0 and late(finite) <= early(finite):
             return found(
                 0.97,
-                f"What is minimised is {loss.kind} with a minus before it: it went from {early(finite):.3g} to {late(finite):.3g}, "
+                f"What is minimised is {loss.kind} with a minus before it: it went from {early(finite):.3g} to "
+                f"{late(finite):.3g}, "
                 "and the error grows.",
                 at(loss.line),
                 loss=loss.kind,
@@ -48,7 +49,8 @@ def _uphill(case: Case, losses: list[float]) -> Verdict | None:
         return None
     return found(
         0.9,
-        f"Steps go up the gradient (cosine {median(along):+.2f}), and the loss rises from {early(losses):.3g} to {late(losses):.3g}.",
+        f"Steps go up the gradient (cosine {median(along):+.2f}), and the loss rises from {early(losses):.3g} to "
+        f"{late(losses):.3g}.",
         at(case.step_line),
         cosine=median(along),
         first=early(losses),
@@ -56,4 +58,10 @@ def _uphill(case: Case, losses: list[float]) -> Verdict | None:
     )
 
 
-RULE = Rule("L107", "wrong sign", judge, ("flip_sign",), explains=("L103", "D103", "D102", "L109", "T102", "L110", "T110", "L112", "D101", "T101"))
+RULE = Rule(
+    "L107",
+    "wrong sign",
+    judge,
+    ("flip_sign",),
+    explains=("L103", "D103", "D102", "L109", "T102", "L110", "T110", "L112", "D101", "T101"),
+)

@@ -26,7 +26,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.97,
-        f"In {len(wiped)} of {len(known)} steps looked at, backward gave gradients and the optimizer met none: they were cleared in between.",
+        f"In {len(wiped)} of {len(known)} steps looked at, backward gave gradients and the optimizer met none: "
+        "they were cleared in between.",
         at(case.step_line),
         steps_without=len(wiped),
         steps_looked_at=len(known),

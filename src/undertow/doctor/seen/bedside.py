@@ -15,7 +15,11 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
-from torch.optim.optimizer import Optimizer, register_optimizer_step_post_hook, register_optimizer_step_pre_hook
+from torch.optim.optimizer import (
+    Optimizer,
+    register_optimizer_step_post_hook,
+    register_optimizer_step_pre_hook,
+)
 from torch.utils.data import DataLoader, RandomSampler
 
 from undertow.doctor.seen.batches import Call, Calls, first_tensor
@@ -36,9 +40,16 @@ CLOSELY = 4  # steps at the start
 AGAIN = (10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
 NETWORKS = 64  # of a script that are known by name
 TARGETS = 60  # steps at which targets are kept beside inputs
-PLAIN_LOSSES = (
-    "cross_entropy nll_loss mse_loss l1_loss smooth_l1_loss huber_loss binary_cross_entropy binary_cross_entropy_with_logits".split()
-)
+PLAIN_LOSSES = [
+    "cross_entropy",
+    "nll_loss",
+    "mse_loss",
+    "l1_loss",
+    "smooth_l1_loss",
+    "huber_loss",
+    "binary_cross_entropy",
+    "binary_cross_entropy_with_logits",
+]
 
 
 class Ward(nn.Module):
@@ -66,7 +77,9 @@ class Bedside:
         self.studies: list[Study] = []
         self.held_out: list[tuple[int, Tensor, Line]] = []  # losses without gradients, after so many steps
         self.calls = Calls()
-        self.detached: dict[Line, list[int]] = {}  # steps that each tensor reached back, by the line that detached it
+        self.detached: dict[
+            Line, list[int]
+        ] = {}  # steps that each tensor reached back, by the line that detached it
         self.raw: dict[int, tuple[str, Tensor]] = {}  # parameters of no module
         self.held: dict[int, Tensor] = {}  # by id: parameters that an optimizer holds
         self.kept_graphs = 0  # backward passes that were told to keep their graph
@@ -89,7 +102,9 @@ class Bedside:
         self._anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
         self._last: Call | None = None
         self._asking = False  # the last call of a network was made without gradients
-        self.right: list[tuple[int, float]] = []  # shares of equal classes that were counted then, after so many steps
+        self.right: list[
+            tuple[int, float]
+        ] = []  # shares of equal classes that were counted then, after so many steps
         self.loaders: dict[int, tuple[int | None, bool]] = {}  # batch size, and whether rows are shuffled
         self._called: tuple[Any, Line] | None = None  # what a network was called with last
 
@@ -112,7 +127,9 @@ class Bedside:
             register_optimizer_step_pre_hook(self._safely(self._optimizer_begins)),
             register_optimizer_step_post_hook(self._safely(self._optimizer_ended)),
             register_module_forward_pre_hook(self._safely(self._module_begins)),
-            register_module_forward_hook(self._safely(self._module_ended), with_kwargs=True, always_call=True),
+            register_module_forward_hook(
+                self._safely(self._module_ended), with_kwargs=True, always_call=True
+            ),
         ]
         self._watch = watch(self.ward, every=20)
         self._watch.__enter__()
@@ -174,7 +191,9 @@ class Bedside:
 
     def _meet(self, module: nn.Module) -> None:
         known = {id(p) for p in self.ward.parameters()}
-        if all(id(p) in known for p in module.parameters()):  # parts of known ones, put together anew, or no parameters
+        if all(
+            id(p) in known for p in module.parameters()
+        ):  # parts of known ones, put together anew, or no parameters
             return
         self._take_in(module, name_of(module, type(module).__name__))
 
@@ -199,7 +218,9 @@ class Bedside:
         if torch.is_grad_enabled() and module.training:
             self._called = (arguments, named), calling() if self.calls.wanted else Line()
             if self.calls.wanted:
-                call = Call(module, self.ward.names[module], len(self.steps), arguments, named, output, calling())
+                call = Call(
+                    module, self.ward.names[module], len(self.steps), arguments, named, output, calling()
+                )
                 self._last = call
                 self.calls.add(call)
 
@@ -269,7 +290,8 @@ class Bedside:
         return over
 
     def _if_spoilt(self, root: Tensor) -> None:
-        """The first time that a loss is no number, look for what made it one. Elsewhere than on the CPU asking is dear."""
+        """The first time that a loss is no number, look for what made it one. Elsewhere than on the CPU asking is
+        dear."""
         if self.spoilt is not None or not (root.is_cpu or self.closely):
             return
         if bool(root.detach().isfinite().all()):
@@ -287,12 +309,15 @@ class Bedside:
             self.bad_data = bad_in_graph(graph, step)
 
     def _pair(self, graph: Graph, losses: list[Any]) -> None:
-        """Put the target beside what the network was called with; of a loop over raw tensors the graph knows the inputs."""
+        """Put the target beside what the network was called with; of a loop over raw tensors the graph knows the
+        inputs."""
         target = next((loss.target for loss in losses if loss.target is not None), None)
         if not self.ward.names and target is not None and self.calls.wanted:
             read = read_by_steps(graph, 8)
             if read is not None:
-                self.calls.add_raw(Call(self.ward, "the loop", len(self.steps), (read[0],), {}, None, calling()), read[1])
+                self.calls.add_raw(
+                    Call(self.ward, "the loop", len(self.steps), (read[0],), {}, None, calling()), read[1]
+                )
                 self.calls.kept[-1].target = target.detach().clone()
             return
         if self._last is None or self._last.target is not None:
@@ -309,7 +334,10 @@ class Bedside:
     def studied_ids(self) -> set[int]:
         """Parameters, by id, whose optimizer took at least two steps that were looked at closely."""
         studied = {s.step for s in self.studies}
-        count = [sum(s.optimizer == led.place and s.number in studied for s in self.steps) for led in self._ledgers_of_step()]
+        count = [
+            sum(s.optimizer == led.place and s.number in studied for s in self.steps)
+            for led in self._ledgers_of_step()
+        ]
         pairs = zip(self._ledgers_of_step(), count, strict=True)
         return {id(p) for led, n in pairs if n >= 2 for p in led.parameters}
 
@@ -371,7 +399,9 @@ class Bedside:
         def heard(arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
             if self._within or self._depth:
                 return None
-            limit = named.get("max_norm", named.get("clip_value", arguments[1] if len(arguments) > 1 else 0.0))
+            limit = named.get(
+                "max_norm", named.get("clip_value", arguments[1] if len(arguments) > 1 else 0.0)
+            )
             line = calling()
             self._depth += 1
 
@@ -409,7 +439,11 @@ class Bedside:
         if not self._asking or torch.is_grad_enabled() or self._within or len(arguments) < 2:
             return None
         one, other = arguments[:2]
-        if not (isinstance(one, Tensor) and isinstance(other, Tensor)) or one.shape != other.shape or one.dim() != 1:
+        if (
+            not (isinstance(one, Tensor) and isinstance(other, Tensor))
+            or one.shape != other.shape
+            or one.dim() != 1
+        ):
             return None
         if one.is_floating_point() or other.is_floating_point() or one.numel() < 2:
             return None

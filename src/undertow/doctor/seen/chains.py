@@ -6,6 +6,7 @@ into the last use's result, and their lengths at the earlier ones are the gains.
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,7 +86,19 @@ def _gains(ops: Sequence[Op], generator: torch.Generator) -> tuple[float, ...]:
 
 def _linear(ops: Sequence[Op]) -> bool:
     """Is the way from one step to the next without a nonlinearity?"""
-    bent = {"Tanh", "Sigmoid", "Relu", "LeakyRelu", "Elu", "Gelu", "Silu", "Softplus", "Hardtanh", "Threshold", "Softmax"}
+    bent = {
+        "Tanh",
+        "Sigmoid",
+        "Relu",
+        "LeakyRelu",
+        "Elu",
+        "Gelu",
+        "Silu",
+        "Softplus",
+        "Hardtanh",
+        "Threshold",
+        "Softmax",
+    }
     start, end = ops[-2], ops[-1]
     between = [op for op in below(end, NEAR) if op.place > start.place and reaches(op, start)]
     return not any(op.kind in bent for op in between)
@@ -94,12 +107,14 @@ def _linear(ops: Sequence[Op]) -> bool:
 def _gates(ops: Sequence[Op]) -> tuple[tuple[float, ...], float | None]:
     """Of every step: the mean of what multiplies its own memory; of the last, the share of gates at an end."""
     forget = []
-    for start, end in zip(ops, ops[1:], strict=False):
+    for start, end in itertools.pairwise(ops):
         gate = _memory_gate([op for op in below(end, NEAR) if op.place > start.place])
         if gate is None:  # the first step's memory is no result
             continue
         forget.append(float(gate.double().mean()))
-    sigmoids = [op.saved("result") for op in below(ops[-1], NEAR) if op.kind == "Sigmoid" and op.place > ops[-2].place]
+    sigmoids = [
+        op.saved("result") for op in below(ops[-1], NEAR) if op.kind == "Sigmoid" and op.place > ops[-2].place
+    ]
     flat = [s.detach().flatten() for s in sigmoids if isinstance(s, Tensor)]
     if not flat:
         return tuple(forget), None
@@ -108,7 +123,8 @@ def _gates(ops: Sequence[Op]) -> tuple[tuple[float, ...], float | None]:
 
 
 def _memory_gate(between: Sequence[Op]) -> Tensor | None:
-    """c' = f ∘ c + i ∘ g: of a sum of two products, the sigmoid that is multiplied with what is no sigmoid's product."""
+    """c' = f ∘ c + i ∘ g: of a sum of two products, the sigmoid that is multiplied with what is no sigmoid's
+    product."""
     for op in between:
         products = [o for o in op.others if o.kind in BY_ELEMENT]
         if op.kind != "Add" or len(products) != 2:

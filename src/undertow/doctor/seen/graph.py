@@ -20,15 +20,82 @@ MOST = 200_000  # operations; a larger graph is not read
 MODULE = "undertow.doctor.module"  # key of a node's own notes
 LEAF = "torch::autograd::AccumulateGrad"
 VIEWS = frozenset(
-    "T Transpose Permute View UnsafeView Reshape Expand Unsqueeze Squeeze Slice Select Split UnsafeSplit Chunk Narrow Unbind"
-    " Clone ToCopy Alias AsStrided Contiguous Mt SplitWithSizes Copy Flip ReshapeAlias Detach".split()
+    [
+        "T",
+        "Transpose",
+        "Permute",
+        "View",
+        "UnsafeView",
+        "Reshape",
+        "Expand",
+        "Unsqueeze",
+        "Squeeze",
+        "Slice",
+        "Select",
+        "Split",
+        "UnsafeSplit",
+        "Chunk",
+        "Narrow",
+        "Unbind",
+        "Clone",
+        "ToCopy",
+        "Alias",
+        "AsStrided",
+        "Contiguous",
+        "Mt",
+        "SplitWithSizes",
+        "Copy",
+        "Flip",
+        "ReshapeAlias",
+        "Detach",
+    ]
 )
-BENDS = frozenset("Cos Sin Exp Neg Tanh Sigmoid Softplus Sqrt Pow Log Abs Relu Reciprocal Expm1 Log1P Square".split())
+BENDS = frozenset(
+    [
+        "Cos",
+        "Sin",
+        "Exp",
+        "Neg",
+        "Tanh",
+        "Sigmoid",
+        "Softplus",
+        "Sqrt",
+        "Pow",
+        "Log",
+        "Abs",
+        "Relu",
+        "Reciprocal",
+        "Expm1",
+        "Log1P",
+        "Square",
+    ]
+)
 PRODUCTS = frozenset(
-    "Mm Addmm Bmm Baddbmm Mv Addmv Dot Linear Convolution MkldnnConvolution Embedding MkldnnRnnLayer CudnnRnn"
-    " MkldnnLinear Addbmm Mul Einsum IndexSelect Index".split()
+    [
+        "Mm",
+        "Addmm",
+        "Bmm",
+        "Baddbmm",
+        "Mv",
+        "Addmv",
+        "Dot",
+        "Linear",
+        "Convolution",
+        "MkldnnConvolution",
+        "Embedding",
+        "MkldnnRnnLayer",
+        "CudnnRnn",
+        "MkldnnLinear",
+        "Addbmm",
+        "Mul",
+        "Einsum",
+        "IndexSelect",
+        "Index",
+    ]
 )
-BY_ELEMENT = frozenset({"Mul", "IndexSelect", "Index"})  # count as a use of a parameter that is multiplied by state
+BY_ELEMENT = frozenset(
+    {"Mul", "IndexSelect", "Index"}
+)  # count as a use of a parameter that is multiplied by state
 
 
 @dataclass(eq=False)
@@ -37,7 +104,9 @@ class Op:
 
     node: Any
     place: int = 0
-    inputs: list[tuple[int, Op | None]] = field(default_factory=list)  # output number of the other, and the other
+    inputs: list[tuple[int, Op | None]] = field(
+        default_factory=list
+    )  # output number of the other, and the other
 
     @cached_property
     def kind(self) -> str:
@@ -233,7 +302,13 @@ def _steps(op: Op) -> int:
     return int(inputs.shape[0]) if isinstance(inputs, Tensor) else 1
 
 
-OPERANDS = {"Mm": ("self", 0), "Addmm": ("mat1", 1), "Mv": ("self", 0), "Convolution": ("input", 0), "MkldnnRnnLayer": ("input", 0)}
+OPERANDS = {
+    "Mm": ("self", 0),
+    "Addmm": ("mat1", 1),
+    "Mv": ("self", 0),
+    "Convolution": ("input", 0),
+    "MkldnnRnnLayer": ("input", 0),
+}
 
 
 def operand(op: Op) -> tuple[Tensor | None, bool]:
@@ -241,7 +316,9 @@ def operand(op: Op) -> tuple[Tensor | None, bool]:
     if op.kind == "Mul" and len(op.inputs) == 2:
         number = 0 if op.inputs[0][1] is not None else 1
         value = op.saved("other" if number == 0 else "self")
-        return (value, True) if isinstance(value, Tensor) and op.inputs[1 - number][1] is None else (None, False)
+        return (
+            (value, True) if isinstance(value, Tensor) and op.inputs[1 - number][1] is None else (None, False)
+        )
     name, place = OPERANDS.get(op.kind, ("", 0))
     value = op.saved(name) if name else None
     if not isinstance(value, Tensor) or not value.is_floating_point() or not value.numel():

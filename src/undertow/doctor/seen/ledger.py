@@ -31,7 +31,9 @@ class Ledger:
     optimizer: Optimizer | None = None
     taken: int = 0
     open: Step | None = None
-    left: list[Tensor] = field(default_factory=list)  # gradients as the last step left them, some numbers of each
+    left: list[Tensor] = field(
+        default_factory=list
+    )  # gradients as the last step left them, some numbers of each
     before: list[Tensor] = field(default_factory=list)
     arrived: bool = False  # a backward pass has given a gradient since the last step
     began: float = field(default_factory=time.perf_counter)
@@ -102,16 +104,26 @@ class Ledger:
         pairs = [(p, b) for p, b in zip(self.parameters, self.before, strict=True)]
         moves = [few(p.detach()) - b for p, b in pairs]
         scales = [p.numel() / max(b.numel(), 1) for p, b in pairs]
-        step.update = sum(float(m.double().square().sum()) * s for m, s in zip(moves, scales, strict=True)) ** 0.5
+        step.update = (
+            sum(float(m.double().square().sum()) * s for m, s in zip(moves, scales, strict=True)) ** 0.5
+        )
         if self.taken < MOVED:
             step.moved = {
                 id(p): float(m.double().norm()) / max(float(b.double().norm()), 1e-12)
                 for (p, b), m in zip(pairs, moves, strict=True)
             }
-        alike = [(m, g) for p, m in zip(self.parameters, moves, strict=True) if (g := p.grad) is not None and _laid_alike(p, g)]
+        alike = [
+            (m, g)
+            for p, m in zip(self.parameters, moves, strict=True)
+            if (g := p.grad) is not None and _laid_alike(p, g)
+        ]
         known = [(m, few(g.detach())) for m, g in alike]
         along = sum(float((m.double() * g.double()).sum()) for m, g in known)
-        sizes = [sum(float(t.double().square().sum()) for t in side) for side in zip(*known, strict=True)] if known else []
+        sizes = (
+            [sum(float(t.double().square().sum()) for t in side) for side in zip(*known, strict=True)]
+            if known
+            else []
+        )
         if sizes and all(0 < s < float("inf") for s in sizes):
             step.along = along / (sizes[0] * sizes[1]) ** 0.5
 

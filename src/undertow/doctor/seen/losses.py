@@ -1,4 +1,5 @@
-"""What is minimised: which known losses the loss is made of, with which sign, and whether their shapes and numbers fit."""
+"""What is minimised: which known losses the loss is made of, with which sign, and whether their shapes and numbers
+fit."""
 
 from __future__ import annotations
 
@@ -119,9 +120,18 @@ def _spread(op: Op, child: Op | None) -> tuple[tuple[int, ...], tuple[int, ...]]
         for other in child.others:
             rows = other.shape[0] if other.shape else 1
             alone = child.kind == "Expand" or len(child.others) == 1
-            if alone and 1 < rows and other.size * rows == child.size and child.shape.count(rows) > other.shape.count(rows):
+            if (
+                alone
+                and rows > 1
+                and other.size * rows == child.size
+                and child.shape.count(rows) > other.shape.count(rows)
+            ):
                 return other.shape, child.shape
-            if child.kind == "Expand" and op.kind in ("MseLoss", "SmoothL1Loss", "HuberLoss") and other.size == 1 < child.size:
+            if (
+                child.kind == "Expand"
+                and op.kind in ("MseLoss", "SmoothL1Loss", "HuberLoss")
+                and other.size == 1 < child.size
+            ):
                 return other.shape, child.shape
         child = child.others[0] if child.kind != "Mul" and len(child.others) == 1 else None
     return None

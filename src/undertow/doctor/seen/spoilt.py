@@ -1,4 +1,5 @@
-"""When a loss is no number: was it the data, or an operation; and operations whose slope is none where they were used."""
+"""When a loss is no number: was it the data, or an operation; and operations whose slope is none where they were
+used."""
 
 from __future__ import annotations
 
@@ -51,7 +52,9 @@ def bad_among(values: Any, what: str, step: int, line: Line) -> BadData | None:
         if count:
             rows = wrong.flatten(1).any(1) if plain.dim() > 1 else wrong
             first = plain[wrong][0]
-            return BadData(step, what, tuple(rows.nonzero().flatten().tolist()), count, line, f"{float(first)}")
+            return BadData(
+                step, what, tuple(rows.nonzero().flatten().tolist()), count, line, f"{float(first)}"
+            )
     return None
 
 
@@ -80,7 +83,13 @@ def _operands(op: Op) -> Iterator[tuple[str, Tensor]]:
 
 def _from_data(op: Op, name: str) -> bool:
     """Was this operand made by no operation of the graph?"""
-    place = {"self": 0, "input": 0, "mat1": 1 if op.kind == "Addmm" else 0, "mat2": 2 if op.kind == "Addmm" else 1, "other": 1}
+    place = {
+        "self": 0,
+        "input": 0,
+        "mat1": 1 if op.kind == "Addmm" else 0,
+        "mat2": 2 if op.kind == "Addmm" else 1,
+        "other": 1,
+    }
     number = place.get(name)
     return number is None or number >= len(op.inputs) or op.inputs[number][1] is None
 

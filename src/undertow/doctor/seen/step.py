@@ -38,7 +38,7 @@ class Step:
     moved: dict[int, float] = field(default_factory=dict)  # update over weight, by id of a parameter
     along: float | None = None  # cosine of the update with the gradient: below zero is downhill
     skipped: bool = False  # by a loss scaler
-    line: Line = Line()
+    line: Line = field(default_factory=Line)
 
     @property
     def loss(self) -> float | None:

@@ -78,7 +78,9 @@ def study(
     made.layers = [layer for layer in (_layer(graph, key, names) for key in graph.uses) if layer is not None]
     if not made.retained:
         made.chains = chains_of(graph, torch.Generator().manual_seed(step))
-    handles = [h for key, layer in zip(_layered(graph), made.layers, strict=True) for h in _listen(graph, key, layer)]
+    handles = [
+        h for key, layer in zip(_layered(graph), made.layers, strict=True) for h in _listen(graph, key, layer)
+    ]
 
     recurrent = {c.parameter for c in made.chains}
     weights = [v for v in graph.leaves if id(v) in recurrent]
@@ -150,7 +152,9 @@ def _behind(graph: Graph, op: Op) -> Op | None:
 
 def _note(layer: Layer, kind: str, result: Tensor) -> None:
     layer.bent, layer.size = kind.lower(), float(result.double().square().mean().sqrt())
-    by_unit = result.transpose(0, 1).flatten(1) if result.dim() > 2 and kind not in ENDS else result.flatten(0, -2)
+    by_unit = (
+        result.transpose(0, 1).flatten(1) if result.dim() > 2 and kind not in ENDS else result.flatten(0, -2)
+    )
     units = by_unit if result.dim() > 2 and kind not in ENDS else by_unit.T
     if kind in ENDS:
         low, high = ENDS[kind]
