@@ -151,6 +151,19 @@ class Case:
     # ---- how training went
 
     @cached_property
+    def players(self) -> int:
+        """Optimizers that take steps: the loss of one among several need not fall."""
+        return len({s.optimizer for s in self.steps})
+
+    @cached_property
+    def first_bad(self) -> int | None:
+        """The first step whose loss or gradient was no number."""
+        gradients = [s.number for s in self.steps if s.gradient is not None and not math.isfinite(s.gradient)]
+        return min(
+            [*gradients[:1], *([self.seen.spoilt] if self.seen.spoilt is not None else [])], default=None
+        )
+
+    @cached_property
     def losses(self) -> list[float]:
         """Step by step; not a number where it was none."""
         return [loss for step in self.steps if (loss := step.loss) is not None]

@@ -26,8 +26,8 @@ def judge(case: Case) -> Verdict | None:
     singular = case.seen.singular
     if (
         singular is not None
-        and case.seen.spoilt is not None
-        and singular.step <= case.seen.spoilt <= singular.step + 2
+        and case.first_bad is not None
+        and singular.step <= case.first_bad <= singular.step + 2
     ):
         return found(
             0.95,

@@ -56,7 +56,7 @@ def _judge(call: Call, axis: int) -> Verdict | None:
         cut = patient.answer(partial(_row, x=x, axis=axis, row=row, cut=int(pads[row])))
         if whole is None or cut is None or whole.dim() != cut.dim():
             continue
-        moved.append(_moved(whole, cut, axis))
+        moved.append(max(_moved(whole, cut, axis), _beside_others(answer, whole, axis, row)))
     if len(moved) < 2 or sorted(moved)[len(moved) // 2] < MOVED * spread:
         return None
     return found(
@@ -115,6 +115,14 @@ def _row(tensor: Tensor, x: Tensor, axis: int, row: int, cut: int) -> Tensor:
                 else alone
             )
     return tensor
+
+
+def _beside_others(answers: Tensor, alone: Tensor, axis: int, row: int) -> float:
+    """How far is a row's answer in its batch from the one that it gets alone, where nothing need be filled up?"""
+    own = axis if answers.dim() == alone.dim() and alone.shape[min(axis, alone.dim() - 1)] == 1 else 0
+    if answers.dim() != alone.dim() or alone.shape[own] != 1 or answers.shape[own] <= row:
+        return 0.0
+    return _moved(answers.narrow(own, row, 1), alone, axis)
 
 
 def _moved(whole: Tensor, cut: Tensor, axis: int) -> float:

@@ -32,7 +32,8 @@ def judge(case: Case) -> Verdict | None:
     finite = [x for x in case.losses if x == x and abs(x) != float("inf")]
     rose = len(finite) < len(case.losses) or late(finite) > 1.2 * early(finite) > 0
     bad = case.diverged or rose or case.stuck
-    if not (bad and step > MUCH) and not (case.diverged and step > 0.003):
+    lost = case.spoilt and step > 0.003
+    if not (bad and step > MUCH) and not lost:
         return None
     return found(
         0.9 if step > FAR or case.diverged else 0.75,

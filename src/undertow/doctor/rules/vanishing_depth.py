@@ -24,6 +24,7 @@ from undertow.doctor.verdict import Verdict
 LEAST = 4  # layers
 FADED = 1e-3  # of the last layer's gradient is left at the first
 FACTOR = 0.55  # a layer, or less
+NOTHING = 1e-6  # less is no gradient at all, whatever the loss does
 
 
 def stack_of(layers: list[Layer]) -> list[tuple[Layer, float]]:
@@ -39,8 +40,10 @@ def judge(case: Case) -> Verdict | None:
         return None
     stack = faded[-1]
     ratio, factor = stack[0][1] / stack[-1][1], _factor(stack)
+    if ratio > NOTHING and (not case.stuck or case.players > 1):
+        return None
     return found(
-        0.95 if case.stuck else 0.75,
+        0.95 if case.stuck and case.players == 1 else 0.75,
         f"The gradient loses a factor of {1 / factor:.1f} with every layer downward: at {stack[0][0].parameter} "
         f"{ratio:.0e} of it is left ({len(stack)} layers).",
         place_of(stack[0][0]),

@@ -15,21 +15,24 @@ from statistics import median
 
 from undertow.doctor.asked import Laid, joined_windows, needed
 from undertow.doctor.case import Case
+from undertow.doctor.needed_lag import NeededLag
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict, Where
 
+MORE = 0.02  # of the target
+
 
 def judge(case: Case) -> Verdict | None:
     """What a window reaches, against what the data ask for."""
-    if not case.stuck_in_time:
-        return None
     windows = _carried(case) or _within(case)
     if windows is None:
         return None
     window, data, where, name = windows
     need = needed(data)
     if need is None or need.steps is None or need.steps < window:
+        return None
+    if not case.stuck_in_time and _beyond(need, window) < MORE:
         return None
     return found(
         0.93,
@@ -40,6 +43,12 @@ def judge(case: Case) -> Verdict | None:
         window=window,
         needed_lag=need.steps,
     )
+
+
+def _beyond(need: NeededLag, window: int) -> float:
+    """What share of the target is told by what lies before the window, and not by what lies in it?"""
+    within = [share for steps, share in zip(need.windows, need.explained, strict=True) if steps <= window]
+    return max(need.explained) - max(within, default=0.0)
 
 
 def _carried(case: Case) -> tuple[int, Laid, Where, str] | None:

@@ -23,7 +23,7 @@ UPHILL = 0.02  # cosine of a step with the gradient, in the median
 
 def judge(case: Case) -> Verdict | None:
     """Of the graph, and of the way the weights go."""
-    if len({s.optimizer for s in case.steps}) > 1:  # players of a game may play against each other
+    if case.players > 1:  # players of a game may play against each other
         return None
     negated = [s for s in case.studies if s.losses and all(loss.sign < 0 for loss in s.losses)]
     finite = [x for x in case.losses if x == x]

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 from typing import Any
 
@@ -95,6 +96,7 @@ class Bedside:
         self._patches = Patches(self._failed)
         self._handles: list[Any] = []
         self._watch: Watch | None = None
+        self._over: float | None = None
         self._depth = 0
         self._within = False  # one of our own passes
         self._since = 0  # autograd's count at the last step
@@ -139,12 +141,27 @@ class Bedside:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
+        self._over = time.perf_counter()
         self._patches.undo()
         for handle in self._handles:
             handle.remove()
         if self._watch is not None:
             self._watch.leave()
         torch.autograd.set_detect_anomaly(*self._anomaly)
+
+    @property
+    def seconds(self) -> float:
+        """Since listening began."""
+        return (self._over or time.perf_counter()) - self.began
+
+    @contextmanager
+    def aside(self) -> Iterator[None]:
+        """What is done meanwhile is ours, and not listened to."""
+        self._within = True
+        try:
+            yield
+        finally:
+            self._within = False
 
     def _safely(self, listener: Callable[..., None]) -> Callable[..., None]:
         """A script must not feel what goes wrong in listening to it."""

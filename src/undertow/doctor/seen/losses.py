@@ -23,7 +23,26 @@ LOSSES = {
     "Pow": "squared error",
     "Square": "squared error",
 }
-FIRST = frozenset({"Mean", "Sum", "Add", "Sub", "Neg", "Div", "Mul", "Stack", "Cat", "Rsub", "Sqrt", *VIEWS})
+FIRST = frozenset(
+    {
+        "Mean",
+        "Sum",
+        "Add",
+        "Sub",
+        "Neg",
+        "Div",
+        "Mul",
+        "Stack",
+        "Cat",
+        "Rsub",
+        "Sqrt",
+        "Where",
+        "Minimum",
+        "Maximum",
+        "Log",
+        *VIEWS,
+    }
+)
 DEEP = 4000  # operations of the part of the graph that is loss
 
 

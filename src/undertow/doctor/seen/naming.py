@@ -23,6 +23,27 @@ def name_of(thing: Any, otherwise: str) -> str:
     return otherwise
 
 
+def _in_attributes(thing: Any, network: nn.Module) -> str:
+    """In a plain list or dict of a network, which registers nothing that it holds."""
+    for place, module in network.named_modules():
+        for name, value in vars(module).items():
+            if name.startswith("_") or not isinstance(value, dict | list | tuple):
+                continue
+            inner = _within(thing, value) or next(
+                (f"[{n}]{w}" for n, v in enumerate(value) if (w := _held(thing, v))), ""
+            )
+            if inner:
+                return f"{f'.{place}' if place else ''}.{name}{inner}"
+    return ""
+
+
+def _held(thing: Any, value: Any) -> str:
+    """Is it a parameter of this module?"""
+    if not isinstance(value, nn.Module):
+        return ""
+    return next((f".{name}" for name, p in value.named_parameters() if p is thing), "")
+
+
 def networks_with(parameters: set[int]) -> dict[str, nn.Module]:
     """Networks that the script's variables, or their attributes, hold and that hold some of these parameters, by id."""
     found: dict[int, tuple[str, nn.Module]] = {}
@@ -52,6 +73,8 @@ def _within(thing: Any, value: Any) -> str:
         return next((f"[{key!r}]" for key, inner in value.items() if inner is thing), "")
     if isinstance(value, list | tuple) and not isinstance(thing, tuple):
         return next((f"[{n}]" for n, inner in enumerate(value) if inner is thing), "")
-    if isinstance(value, nn.Module | Tensor | type) or not hasattr(value, "__dict__"):
+    if isinstance(value, nn.Module):
+        return _in_attributes(thing, value)
+    if isinstance(value, Tensor | type) or not hasattr(value, "__dict__"):
         return ""
     return next((f".{name}" for name, inner in vars(value).items() if inner is thing), "")

@@ -1,0 +1,95 @@
+"""undertow diagnose SCRIPT: what is wrong with the training of any PyTorch script, which is run unedited."""
+
+from __future__ import annotations
+
+import contextlib
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated
+
+import tyro
+
+from undertow.cli.arguments import parse, say
+from undertow.cli.output import print_json
+from undertow.doctor.advice import sentence
+from undertow.doctor.diagnosis import Diagnosis, diagnose
+from undertow.doctor.verdict import Verdict
+
+ABOUT = "What is wrong with this training, and where? Options stand before the script; what follows it is its own."
+
+
+@dataclass(frozen=True)
+class Arguments:
+    """Which script, and how long."""
+
+    script: Annotated[str, tyro.conf.Positional]
+    """A Python file that trains with PyTorch."""
+    steps: int = 2000
+    """Optimizer steps after which it is stopped, if nothing certain was found before. 0: run it to its end."""
+    out: str = "diagnosis.html"
+    """The page with evidence and pictures."""
+    json: bool = False
+    """Print as JSON; what the script prints goes to stderr."""
+
+
+def run(words: list[str]) -> int:
+    """Diagnose; 0 where nothing was found, 1 where something severe was."""
+    own, rest = split(words)
+    given = parse(Arguments, own, "diagnose", ABOUT)
+    with _printing(given.json):
+        told = diagnose(Path(given.script), rest, given.steps or None)
+    page = _write(told, Path(given.out))
+    if given.json:
+        print_json(told.document())
+    else:
+        print(text(told))
+    if page:
+        say(page)
+    return 1 if told.severe else 0
+
+
+def split(words: list[str]) -> tuple[list[str], list[str]]:
+    """Our words, the script among them, and the script's own."""
+    for number, word in enumerate(words):
+        valued = number and words[number - 1] in ("--steps", "--out")
+        if not word.startswith("-") and not valued:
+            return words[: number + 1], words[number + 1 :]
+    return words, []
+
+
+@contextlib.contextmanager
+def _printing(as_json: bool) -> Iterator[None]:
+    """Only one document may stand on stdout."""
+    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
+        yield
+
+
+def _write(told: Diagnosis, path: Path) -> str:
+    try:
+        from undertow.report.diagnosis import diagnosis_page
+        from undertow.report.save import write_text
+    except ImportError as missing:
+        return f"No page: {missing.name} is missing (pip install 'undertow[report]')."
+    write_text(path, diagnosis_page(told))
+    say(f"The page: {path}")
+    return ""
+
+
+def text(told: Diagnosis) -> str:
+    """For people, the likeliest cause first."""
+    head = f"{Path(told.script).name}: {told.steps:,} steps in {told.seconds:.1f} s. "
+    if told.healthy:
+        ended = f" The script ended with {told.crash}" if told.crash else ""
+        return f"{head}Nothing was found.{ended}"
+    count = len(told.verdicts)
+    return "\n".join([f"{head}{count} verdict{'s' if count > 1 else ''}.", *map(_lines, told.verdicts)])
+
+
+def _lines(one: Verdict) -> str:
+    because = f", because of {', '.join(one.because_of)}" if one.because_of else ""
+    rows = [f"\n{one.rank}. {one.code} {one.name} ({one.confidence:.0%} sure{because})", f"   {one.says}"]
+    rows += [f"   where:  {one.where}"] if str(one.where) else []
+    rows += [f"   {'remedy:' if n == 0 else '    or:'} {sentence(r)}" for n, r in enumerate(one.remedies)]
+    return "\n".join(rows)
