@@ -47,7 +47,9 @@ def run(words: list[str]) -> int:
         print(text(told))
     if page:
         say(page)
-    return 1 if told.severe else 0
+    if told.stopped:
+        return 130
+    return 0 if told.healthy or not (told.severe or told.crash or not told.trained) else 1
 
 
 def split(words: list[str]) -> tuple[list[str], list[str]]:
@@ -80,9 +82,14 @@ def _write(told: Diagnosis, path: Path) -> str:
 def text(told: Diagnosis) -> str:
     """For people, the likeliest cause first."""
     head = f"{Path(told.script).name}: {told.steps:,} steps in {told.seconds:.1f} s. "
-    if told.healthy:
+    if not told.verdicts:
         ended = f" The script ended with {told.crash}" if told.crash else ""
-        return f"{head}Nothing was found.{ended}"
+        nothing = (
+            "Nothing was found."
+            if told.trained
+            else "No backward pass was seen: there is no training to judge."
+        )
+        return f"{head}{nothing}{ended}"
     count = len(told.verdicts)
     return "\n".join([f"{head}{count} verdict{'s' if count > 1 else ''}.", *map(_lines, told.verdicts)])
 

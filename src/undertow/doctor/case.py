@@ -40,6 +40,7 @@ class Case:
 
     seen: Bedside
     crash: Crash | None = None
+    stopped: bool = False  # by Ctrl-C
     notes: dict[str, Any] = field(default_factory=dict)
 
     # ---- what was seen

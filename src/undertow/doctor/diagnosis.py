@@ -44,11 +44,13 @@ class Diagnosis:
     needed_lag: int | None = None
     layers: tuple[tuple[str, float], ...] = ()  # gradients by weight, in the order of use
     crash: str = ""
+    stopped: bool = False  # by Ctrl-C
+    trained: bool = True  # was any backward pass seen?
 
     @property
     def healthy(self) -> bool:
-        """Was nothing found?"""
-        return not self.verdicts
+        """Was there a training, and nothing found?"""
+        return self.trained and not self.verdicts and not self.crash
 
     @property
     def severe(self) -> bool:
@@ -100,6 +102,8 @@ def of(case: Case, script: str) -> Diagnosis:
         gains=tuple(Gains(w.name, w.step, w.gain, w.horizon) for w in _first_and_last(case)),
         needed_lag=need.steps if need is not None else None,
         layers=tuple((name, float(gradient)) for name, gradient in layers if gradient),
+        stopped=case.stopped,
+        trained=case.seen.backwards > 0,
         crash=f"{case.crash.kind}: {case.crash.message}" if case.crash else "",
     )
 

@@ -26,6 +26,7 @@ class Rule:
     remedies: tuple[str, ...]
     explains: tuple[str, ...] = ()  # codes of what it causes: they stand behind it
     page: str = ""
+    planted: str = ""  # what its file, and a program that has it, call it
 
     def ask(self, case: Case) -> Verdict | None:
         """Its verdict, with its name on it."""
@@ -40,5 +41,6 @@ def every_rule() -> tuple[Rule, ...]:
     """By code."""
     names = sorted(info.name for info in pkgutil.iter_modules(rules.__path__))
     modules = [import_module(f"{rules.__name__}.{name}") for name in names]
-    found = [replace(m.RULE, page=(m.__doc__ or "").strip()) for m in modules]
+    pairs = zip(names, modules, strict=True)
+    found = [replace(m.RULE, page=(m.__doc__ or "").strip(), planted=name) for name, m in pairs]
     return tuple(sorted(found, key=lambda rule: rule.code))

@@ -33,23 +33,36 @@ def run(script: Path, arguments: Sequence[str], enough: Callable[[Bedside], bool
     """Run it to its end, or until enough was seen, or until it crashes (its traceback goes to stderr).
 
     Raises:
-        DataError: there is no such script.
+        DataError: there is no such script, or Python cannot read it.
     """
-    if not script.is_file():
-        raise DataError(f"{script}: there is no such script.")
-    seen, crash = Bedside(enough), None
+    _read(script)
+    seen, crash, stopped = Bedside(enough), None, False
     with seen, _as_main(script.resolve(), arguments):
         try:
             runpy.run_path(str(script.resolve()), run_name="__main__")
         except Enough:
             pass
+        except KeyboardInterrupt:  # what was seen so far is judged
+            stopped = True
         except SystemExit as leaving:
             if leaving.code not in (None, 0):
                 print(f"{script.name} left with status {leaving.code}.", file=sys.stderr)
         except Exception as error:  # noqa: BLE001 - it is the user's: shown as Python would, and judged
             _show(error)
             crash = Crash(type(error).__name__, str(error), _line_of(error))
-    return Case(seen, crash)
+    return Case(seen, crash, stopped)
+
+
+def _read(script: Path) -> None:
+    """Would Python read it?"""
+    if not script.is_file():
+        raise DataError(f"{script}: there is no such script.")
+    try:
+        compile(script.read_bytes(), str(script), "exec")
+    except SyntaxError as error:
+        raise DataError(f"{script}, line {error.lineno}: SyntaxError: {error.msg}.") from None
+    except ValueError as error:  # null bytes
+        raise DataError(f"{script}: this is no Python: {error}.") from None
 
 
 def _show(error: Exception) -> None:

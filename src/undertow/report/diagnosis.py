@@ -54,8 +54,12 @@ def diagnosis_page(told: Diagnosis) -> str:
 
 def headline(told: Diagnosis) -> str:
     """The one sentence."""
-    if told.healthy:
-        return "Nothing was found."
+    if not told.trained:
+        return "No backward pass was seen: there is no training to judge."
+    if not told.verdicts:
+        return (
+            f"Nothing was found. The script ended with {told.crash}" if told.crash else "Nothing was found."
+        )
     first, rest = told.verdicts[0], len(told.verdicts) - 1
     more = f" {rest} more verdict{'s' if rest > 1 else ''} below." if rest else ""
     return f"{first.code}, {first.name}: {first.says}{more}"

@@ -167,6 +167,8 @@ class Bedside:
         """A script must not feel what goes wrong in listening to it."""
 
         def heard(*given: Any) -> None:
+            if torch.compiler.is_compiling():  # a graph is being made, nothing is computed
+                return
             try:
                 listener(*given)
             except Exception as error:  # noqa: BLE001 - ours, and no fault of the script's

@@ -1,0 +1,243 @@
+"""Listening changes nothing, and leaves nothing behind."""
+
+import signal
+import subprocess
+import sys
+
+import pytest
+import torch
+from torch.nn.modules import module
+from torch.optim import optimizer
+
+from undertow.doctor.script import run
+from undertow.doctor.seen.bedside import Bedside
+
+SCRIPTS = {
+    "a classifier with dropout and normalisation": """
+        model = nn.Sequential(nn.Linear(5, 8), nn.BatchNorm1d(8), nn.ReLU(), nn.Dropout(0.3), nn.Linear(8, 3))
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        for _ in range(30):
+            loss = F.cross_entropy(model(torch.randn(16, 5)), torch.randint(3, (16,)))
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
+    """,
+    "two players": """
+        model = nn.ModuleDict({"g": nn.Linear(2, 2), "d": nn.Linear(2, 1)})
+        ones = [torch.optim.RMSprop(m.parameters(), lr=0.01) for m in model.values()]
+        for n in range(40):
+            fake = model["g"](torch.randn(8, 2))
+            score = model["d"](fake.detach() if n % 2 else fake).mean()
+            ones[n % 2].zero_grad()
+            (score if n % 2 else -score).backward()
+            ones[n % 2].step()
+    """,
+    "a loop over raw tensors, stepped by hand": """
+        w, u = torch.randn(4, 4, requires_grad=True), torch.randn(4, 1, requires_grad=True)
+        for _ in range(30):
+            h = torch.zeros(6, 4)
+            for t in range(9):
+                h = torch.tanh(h @ w + torch.randn(6, 4))
+            ((h @ u)[:, 0] - torch.randn(6)).square().mean().backward()
+            with torch.no_grad():
+                for p in (w, u):
+                    p -= 0.05 * p.grad
+                    p.grad = None
+        model = nn.ParameterList([w, u])
+    """,
+    "a torch layer, accumulated and clipped": """
+        model = nn.ModuleList([nn.LSTM(3, 6, batch_first=True), nn.Linear(6, 1)])
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1, momentum=0.9)
+        for n in range(44):
+            y, _ = model[0](torch.randn(4, 7, 3))
+            F.mse_loss(model[1](y[:, -1]), torch.randn(4, 1)).backward()
+            if n % 2:
+                nn.utils.clip_grad_norm_(model.parameters(), 0.5)
+                optimizer.step()
+                optimizer.zero_grad()
+    """,
+    "a loss scaler": """
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        scaler = torch.amp.GradScaler("cpu", init_scale=2.0**100)
+        for _ in range(30):
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                loss = F.mse_loss(model(torch.randn(8, 4)).float(), torch.randn(8, 1))
+            optimizer.zero_grad()
+            scaler.scale(loss).backward()
+            scaler.step(optimizer)
+            scaler.update()
+    """,
+    "workers": """
+        data = torch.utils.data.TensorDataset(torch.randn(64, 4), torch.randn(64, 1))
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(3):
+            for x, y in torch.utils.data.DataLoader(data, 8, shuffle=True, num_workers=2):
+                optimizer.zero_grad()
+                F.mse_loss(model(x), y).backward()
+                optimizer.step()
+    """,
+    "a compiled model": """
+        inner = nn.Linear(4, 1)
+        model = torch.compile(inner, backend="aot_eager")
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(12):
+            optimizer.zero_grad()
+            F.mse_loss(model(torch.randn(8, 4)), torch.randn(8, 1)).backward()
+            optimizer.step()
+    """,
+}
+HEAD = """import sys
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+
+def main():
+    torch.manual_seed(3)
+"""
+TAIL = """
+    torch.save({k: v.detach().clone() for k, v in model.state_dict().items()}, sys.argv[1])
+
+
+if __name__ == '__main__':
+    main()
+"""
+LISTENED = """
+import sys
+from pathlib import Path
+from undertow.doctor.script import run
+case = run(Path(sys.argv[1]), sys.argv[2:])
+assert case.crash is None, case.crash
+assert not case.seen.failures, case.seen.failures
+assert len(case.steps) > 9
+"""
+
+
+def written(folder, body):
+    path = folder / "script.py"
+    lines = [line[4:] for line in body.strip("\n").splitlines()]
+    path.write_text(HEAD + "\n".join(lines).rstrip() + TAIL)
+    return path
+
+
+@pytest.mark.parametrize("name", SCRIPTS)
+def test_weights_are_the_same_with_and_without(name, tmp_path):
+    script = written(tmp_path, SCRIPTS[name])
+    alone, listened = tmp_path / "alone.pt", tmp_path / "listened.pt"
+    subprocess.run([sys.executable, script, alone], check=True, timeout=120)
+    subprocess.run([sys.executable, "-c", LISTENED, script, listened], check=True, timeout=120)
+    one, other = torch.load(alone, weights_only=True), torch.load(listened, weights_only=True)
+    assert list(one) == list(other)
+    assert all(torch.equal(one[k], other[k]) for k in one)
+
+
+def hooks():
+    return (
+        len(module._global_forward_hooks),
+        len(module._global_forward_pre_hooks),
+        len(optimizer._global_optimizer_pre_hooks),
+        len(optimizer._global_optimizer_post_hooks),
+        torch.autograd.backward,
+        torch.optim.Optimizer.__init__,
+        torch.Tensor.__dict__.get("detach"),
+        torch.Tensor.__eq__,
+        torch.nn.functional.cross_entropy,
+        torch.nn.utils.clip_grad_norm_,
+        torch.utils.data.DataLoader.__iter__,
+        torch.is_anomaly_enabled(),
+    )
+
+
+@pytest.mark.parametrize("ends", [None, ValueError, KeyboardInterrupt])
+def test_nothing_is_left_behind(ends):
+    before = hooks()
+    net = torch.nn.Linear(2, 1)
+
+    def train():
+        with Bedside():
+            assert hooks() != before
+            net(torch.randn(4, 2)).sum().backward()
+            if ends is not None:
+                raise ends
+
+    if ends is None:
+        train()
+    else:
+        with pytest.raises(ends):
+            train()
+    assert hooks() == before
+    assert not net._forward_hooks
+    assert not net._forward_pre_hooks
+
+
+def test_what_goes_wrong_in_listening_is_not_felt(monkeypatch):
+    def broken(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("undertow.doctor.seen.bedside.Graph", broken)
+    net = torch.nn.Linear(2, 1)
+    step = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def train():
+        with Bedside() as seen:
+            for _ in range(3):
+                net(torch.randn(4, 2)).sum().backward()
+                step.step()
+        return seen
+
+    with pytest.warns(UserWarning, match="could not be listened to: RuntimeError: broken"):
+        seen = train()
+    assert len(seen.steps) == 3
+    assert seen.failures
+
+
+def test_a_crash_keeps_its_own_traceback(tmp_path, capfd):
+    script = tmp_path / "crashes.py"
+    script.write_text("import torch\n\n\ndef f():\n    return torch.ones(2) @ torch.ones(3)\n\n\nf()\n")
+    case = run(script, [])
+    told = capfd.readouterr().err
+    assert case.crash.kind == "RuntimeError"
+    assert case.crash.line == (str(script), 5)
+    assert "undertow" not in told
+    assert "in f\n" in told
+
+
+def test_the_command_line_is_put_back(tmp_path):
+    script = tmp_path / "looks.py"
+    script.write_text(
+        "import sys\nassert sys.argv[1:] == ['--a', 'b'], sys.argv\nassert __name__ == '__main__'\n"
+    )
+    words, path, main = list(sys.argv), list(sys.path), sys.modules["__main__"]
+    assert run(script, ["--a", "b"]).crash is None
+    assert (sys.argv, sys.path, sys.modules["__main__"]) == (words, path, main)
+
+
+def test_ctrl_c_ends_it_with_130_and_what_was_seen(tmp_path):
+    script = written(
+        tmp_path, SCRIPTS["a classifier with dropout and normalisation"].replace("range(30)", "range(10**9)")
+    )
+    command = [
+        sys.executable,
+        "-m",
+        "undertow",
+        "diagnose",
+        "--steps",
+        "0",
+        str(script),
+        str(tmp_path / "no.pt"),
+    ]
+    started = subprocess.Popen(
+        command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=tmp_path
+    )
+    try:
+        with pytest.raises(subprocess.TimeoutExpired):
+            started.wait(8)
+        started.send_signal(signal.SIGINT)
+        out, told = started.communicate(timeout=60)
+    finally:
+        started.kill()
+    assert started.returncode == 130, told
+    assert "script.py: " in out
+    assert "Traceback" not in told
