@@ -91,6 +91,20 @@ class Watching(Common):
 
 
 @dataclass(frozen=True)
+class Patients(Common):
+    """Which programs, how many seeds."""
+
+    programs: tuple[str, ...] = ()
+    """Folders of programs with planted faults; by default tests/sick, benchmarks/sick."""
+    faults: tuple[str, ...] = ()
+    """Only these, by the names of the programs' --fault; healthy is one."""
+    seeds: int = 5
+    """Of each program."""
+    workers: int = 2
+    """Runs at the same time, each on one thread."""
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """How one is measured and shown. A row of its result is a record with `met`; with `lost`, if it has two bars."""
 
@@ -163,6 +177,18 @@ def _watching() -> Benchmark:
     return Benchmark(watching.Row, measure, watching.tables)
 
 
+def _patients() -> Benchmark:
+    from undertow.bench import patients
+
+    def measure(given: Patients, tell: Tell) -> Iterable[patients.Row]:
+        for name, value in (("--seeds", given.seeds), ("--workers", given.workers)):
+            if value < 1:
+                raise SettingError(f"{name} must be at least 1, got {value}.")
+        return patients.measure(words(given.programs), words(given.faults), given.seeds, given.workers, tell)
+
+    return Benchmark(patients.Row, measure, patients.tables)
+
+
 BENCHMARKS = {
     "recurrence": Entry(
         "compiled cells against torch.nn, packed sequences, the eager loop, torch.compile, JAX, our own LSTM",
@@ -173,6 +199,11 @@ BENCHMARKS = {
     "memory": Entry("peak memory of training over what must be kept for backward", Memory, _memory),
     "sampling": Entry("drawing characters, against a loop of torch.nn steps", Sampling, _sampling),
     "watch": Entry("what undertow.watch costs in training, in time and memory", Watching, _watching),
+    "doctor": Entry(
+        "whether `undertow diagnose` names what is wrong, on programs with planted faults",
+        Patients,
+        _patients,
+    ),
 }
 
 
