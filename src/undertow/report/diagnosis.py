@@ -141,7 +141,9 @@ def gain_picture(told: Diagnosis) -> Figure | None:
         axes.axvline(
             told.needed_lag, color=style.ORANGE, linewidth=1.4, label=f"the data ask for {told.needed_lag}"
         )
-    axes.legend(frameon=False, fontsize=style.SMALL, loc="upper right", labelcolor=style.INK)
+    axes.legend(
+        frameon=True, edgecolor="none", facecolor=style.PAPER, fontsize=style.SMALL, labelcolor=style.INK
+    )
     axes.set_xlabel("steps back", color=style.MUTED, size=style.SMALL)
     return figure
 
