@@ -1,4 +1,4 @@
-"""Every rule, on a program that has its fault and knows nothing of undertow; and healthy ones, of which nothing is said.
+"""Every rule, on a program that has its fault and knows nothing of undertow; healthy ones, of which nothing is said.
 
 All programs at all seeds are the business of `undertow bench doctor`.
 """
@@ -35,6 +35,7 @@ PROGRAMS = {
     "nan_gradient_op": "sensor_rows",
     "no_signal": "name_origin",
     "clip_too_tight": "sensor_rows",
+    "clip_after_step": "ledger_balance",
     "vanishing_time": "recall_rnn",
     "exploding_time": "recall_rnn",
     "forget_gate_shut": "lstmcell_password",
