@@ -35,6 +35,4 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule(
-    "L108", "bad datum", judge, ("filter_rows",), explains=("L109", "L103", "T102", "D102", "D103", "L112")
-)
+RULE = Rule("L108", "bad datum", judge, ("filter_rows",), explains=("L109", "L103", "T102", "D102", "D103"))

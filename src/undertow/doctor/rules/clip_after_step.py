@@ -34,4 +34,6 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("L112", "clip after the step", judge, ("clip_in_time",), explains=("T102", "L103", "D102"))
+RULE = Rule(
+    "L112", "clip after the step", judge, ("clip_in_time",), explains=("T102", "L103", "D102", "L109", "D103")
+)

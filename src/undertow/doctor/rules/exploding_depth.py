@@ -48,5 +48,5 @@ RULE = Rule(
     "exploding in depth",
     judge,
     ("initialisation", "clip"),
-    explains=("L103", "L104", "D103", "L109", "L111", "L112"),
+    explains=("L103", "L104", "D103", "L109", "L111"),
 )

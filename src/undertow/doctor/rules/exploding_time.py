@@ -56,5 +56,5 @@ RULE = Rule(
     "exploding in time",
     judge,
     ("clip", "orthogonal"),
-    explains=("T101", "L103", "L109", "D103", "L112", "T111", "L104", "T110"),
+    explains=("T101", "L103", "L109", "D103", "T111", "L104", "T110"),
 )

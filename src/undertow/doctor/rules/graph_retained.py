@@ -43,5 +43,5 @@ RULE = Rule(
     "graph retained",
     judge,
     ("detach_window",),
-    explains=("L103", "L104", "T102", "T101", "L112", "T109"),
+    explains=("L103", "L104", "T102", "T101", "T109"),
 )

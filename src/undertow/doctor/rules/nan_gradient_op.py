@@ -64,5 +64,5 @@ RULE = Rule(
     "operation made NaN",
     judge,
     ("edit: an epsilon, or where before the operation",),
-    explains=("L103", "D102", "T102", "D103", "L112"),
+    explains=("L103", "D102", "T102", "D103"),
 )

@@ -42,5 +42,5 @@ def judge(case: Case) -> Verdict | None:
 
 
 RULE = Rule(
-    "T111", "sensitivity to parameters", judge, ("recurrent_rate",), explains=("L103", "T102", "L109", "L112")
+    "T111", "sensitivity to parameters", judge, ("recurrent_rate",), explains=("L103", "T102", "L109")
 )

@@ -52,5 +52,5 @@ RULE = Rule(
     "step too large",
     judge,
     ("lower_rate",),
-    explains=("D103", "L109", "T110", "D101", "L112", "T102", "T101"),
+    explains=("D103", "L109", "T110", "D101", "T102", "T101"),
 )

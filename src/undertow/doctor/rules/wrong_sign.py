@@ -63,5 +63,5 @@ RULE = Rule(
     "wrong sign",
     judge,
     ("flip_sign",),
-    explains=("L103", "D103", "D102", "L109", "T102", "L110", "T110", "L112", "D101", "T101"),
+    explains=("L103", "D103", "D102", "L109", "T102", "L110", "T110", "D101", "T101"),
 )
