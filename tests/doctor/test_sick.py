@@ -21,7 +21,7 @@ PROGRAMS = {
     "dead_units": "digits_conv",
     "input_scale": "blob_denoiser",
     "symmetry": "sensor_rows",
-    "cut_graph": "spirals_mlp",
+    "cut_graph": "digits_conv",
     "not_in_optimizer": "digits_conv",
     "frozen": "blob_denoiser",
     "no_zero_grad": "spirals_mlp",

@@ -23,11 +23,7 @@ GROWN = 10.0
 def judge(case: Case) -> Verdict | None:
     """Of the first step, before weights were thrown about; and it must have done harm."""
     first = [w for w in case.walks if w.step == 0 and w.steps >= 8]
-    grown = [
-        w
-        for w in first
-        if max(w.gain) > GROWN and w.gain[-1] > 0.1 * max(w.gain) and _rate(w.gain) > RATE and w.rate > RATE
-    ]
+    grown = [w for w in first if max(w.gain) > GROWN and min(_rate(w.gain), _later(w.gain)) > RATE]
     if not grown or not (
         case.spoilt or case.diverged or case.gradient_grew or case.rough or case.stuck_in_time
     ):
@@ -43,6 +39,12 @@ def judge(case: Case) -> Verdict | None:
         grown=max(walk.gain),
         steps=walk.steps,
     )
+
+
+def _later(gain: tuple[float, ...]) -> float:
+    """Over the last three quarters: a first jump alone is no growth."""
+    start, end = len(gain) // 4, len(gain) - 1
+    return float((gain[end] / gain[start]) ** (1 / (end - start))) if gain[start] > 0 else 1.0
 
 
 def _rate(gain: tuple[float, ...]) -> float:
