@@ -31,7 +31,7 @@ class Keeper(nn.Module):
 
     def start_gates(self):
         n = self.size
-        forget = torch.log(torch.empty(n).uniform_(1, self.lag))
+        forget = torch.log(torch.empty(n).uniform_(1, self.lag / 2))
         if self.fault == "forget_gate_shut":
             forget = torch.full((n,), -3.0)
         with torch.no_grad():
@@ -65,14 +65,14 @@ def draw(batch, lag):
 def main(fault, seed):
     torch.manual_seed(seed)
     rng = random.Random(100 + seed)
-    hidden = rng.choice([32, 40, 48])
-    lag = (32, 37, 26, 42, 34)[seed % 5]
+    hidden = rng.choice([32, 36, 40])
+    lag = (32, 30, 28, 36, 34)[seed % 5]
     batch = rng.choice([32, 40])
     model = Keeper(hidden, lag, fault)
     opt = optim.Adam(model.parameters(), lr=rng.choice([0.005, 0.006]))
     loss_fn = nn.CrossEntropyLoss()
     average = math.log(SECRETS)
-    for i in range(320):
+    for i in range(360):
         tokens, secret = draw(batch, lag)
         opt.zero_grad()
         loss = loss_fn(model(tokens), secret)
