@@ -20,6 +20,7 @@ SETTINGS = {
     "negative dropout": ({"dropout": -0.1}, "dropout must be at least 0 and below 1, got -0.1."),
     "all dropped": ({"dropout": 1.0}, "dropout must be at least 0 and below 1, got 1.0."),
     "variational": ({"variational": 1}, "variational must be at least 0 and below 1, got 1."),
+    "weight_drop": ({"weight_drop": 1.0}, "weight_drop must be at least 0 and below 1, got 1.0."),
     "zoneout": ({"zoneout": 1.2}, "zoneout must be at least 0 and below 1, got 1.2."),
     "zoneout of a field": ({"zoneout": (0.1, -1.0)}, "zoneout must be at least 0 and below 1, got -1.0."),
     "zoneouts": ({"zoneout": (0.1,)}, "zoneout must be one number or 2, one for each of h, c, got 1."),

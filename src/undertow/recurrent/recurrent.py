@@ -19,6 +19,7 @@ from undertow.compiler.engine import check_engine
 from undertow.errors import CellError, SettingError, ShapeError
 from undertow.recurrent.packed import pack_like, unpack
 from undertow.recurrent.stack import Call, Outcome, Passage, Stack, run
+from undertow.recurrent.weight_drop import recurrent_weights
 from undertow.shapes import check_lengths, check_sequence, check_share, check_size
 
 
@@ -31,6 +32,7 @@ class Recurrent(nn.Module):
         bidirectional: a second cell a layer walks from the end; outputs are joined to D·H features.
         dropout: share dropped between layers, in training.
         variational: share dropped with one mask for all steps, on input and state (Gal & Ghahramani 2016).
+        weight_drop: share of the weights that multiply the state dropped for a whole walk (Merity et al. 2018).
         zoneout: share of units that keep their old state, one number for every field of the state or one a
             field (Krueger et al. 2017).
         projection: if not 0, each layer's output passes a linear map to P features. The recurrence itself is
@@ -41,7 +43,7 @@ class Recurrent(nn.Module):
 
     Raises:
         SettingError: a setting is out of range.
-        CellError: the cell breaks the contract of `undertow.Cell`.
+        CellError: the cell breaks the contract of `undertow.Cell`, or weight_drop finds no weight that it names.
     """
 
     def __init__(
@@ -52,6 +54,7 @@ class Recurrent(nn.Module):
         dropout: float = 0.0,
         *,
         variational: float = 0.0,
+        weight_drop: float = 0.0,
         zoneout: float | Sequence[float] = 0.0,
         projection: int = 0,
         batch_first: bool = False,
@@ -63,6 +66,7 @@ class Recurrent(nn.Module):
         check_size(layers, "layers", where)
         check_share(dropout, "dropout", where)
         check_share(variational, "variational", where)
+        check_share(weight_drop, "weight_drop", where)
         if projection:
             check_size(projection, "projection", where)
             if "projection" in cell.Weights._fields:
@@ -77,6 +81,7 @@ class Recurrent(nn.Module):
             directions=directions,
             dropout=dropout,
             variational=variational,
+            weight_drop=weight_drop,
             zoneout=_zoneout(cell, zoneout, where),
             engine=engine,
         )
@@ -90,6 +95,8 @@ class Recurrent(nn.Module):
             weights = cell.init()
             if check:
                 check_contract(cell, weights)
+                if self.stack.weight_drop:
+                    recurrent_weights(cell, weights)
             for field, tensor in zip(weights._fields, weights, strict=True):
                 self._set(field + self._suffix(number), tensor)
         if self.projection:
@@ -228,6 +235,7 @@ class Recurrent(nn.Module):
             "bidirectional": stack.directions == 2,
             "dropout": stack.dropout,
             "variational": stack.variational,
+            "weight_drop": stack.weight_drop,
             "zoneout": stack.zoneout if any(stack.zoneout) else 0,
             "projection": self.projection,
             "batch_first": self.batch_first,

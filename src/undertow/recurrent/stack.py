@@ -17,6 +17,7 @@ from torch.nn import functional
 from undertow.cells.cell import Cell
 from undertow.compiler.engine import walk
 from undertow.recurrent.dropout import dropout
+from undertow.recurrent.weight_drop import thinned
 from undertow.unroll.chain import Course, chain
 from undertow.unroll.gauges import blank
 from undertow.unroll.steps import alive
@@ -30,6 +31,7 @@ class Stack:
     directions: int = 1
     dropout: float = 0.0  # on what goes from one layer to the next
     variational: float = 0.0  # one mask for all steps, on input and state (Gal & Ghahramani 2016)
+    weight_drop: float = 0.0  # on the weights that multiply the state (Merity et al. 2018)
     zoneout: tuple[float, ...] = ()  # a probability a field of the state (Krueger et al. 2017)
     engine: str = "auto"
 
@@ -106,6 +108,8 @@ def run(
 def _walk(stack: Stack, number: int, weights: Any, x: Tensor, call: Call) -> tuple[Any, Any]:
     cell, start = stack.cells[number], call.start[number]
     course = _course(stack, start, x, call, reverse=bool(number % stack.directions))
+    if stack.weight_drop and call.training:
+        weights = thinned(cell, weights, stack.weight_drop)
     watched = call.watcher is not None and torch.is_grad_enabled()
     if watched:
         course = replace(course, gauges=blank(x, start))

@@ -41,6 +41,8 @@ class Network:
     """Share of the embedding that is dropped; as --dropout where it is not given."""
     variational: float = 0.0
     """Share dropped in time, one mask for all steps."""
+    weight_drop: float = 0.0
+    """Share of the weights that multiply the state that is dropped, one draw a window."""
     zoneout: float = 0.0
     """Share of units that keep their old state."""
 
@@ -52,7 +54,7 @@ class Network:
         """
         for name in ("hidden", "layers", "embedding"):
             check_size(getattr(self, name), f"--{name}", "The network")
-        for name in ("dropout", "input_dropout", "variational", "zoneout"):
+        for name in ("dropout", "input_dropout", "variational", "weight_drop", "zoneout"):
             check_share(getattr(self, name) or 0.0, f"--{name.replace('_', '-')}", "The network")
 
 
@@ -162,6 +164,7 @@ def _network(options: Network, tokens: int) -> NextToken:
         options.layers,
         dropout=options.dropout,
         variational=options.variational,
+        weight_drop=options.weight_drop,
         zoneout=options.zoneout,
     )
     return NextToken(tokens, recurrent, options.dropout, options.input_dropout)

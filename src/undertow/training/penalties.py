@@ -19,9 +19,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from undertow.errors import CellError, SettingError
+from undertow.errors import SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.recurrent.stack import Passage
+from undertow.recurrent.weight_drop import recurrent_weights
 from undertow.training.options import Training
 from undertow.unroll.steps import alive, before
 
@@ -61,9 +62,7 @@ def recurrent_matrices(model: nn.Module) -> list[Tensor]:
     for module in model.modules():
         if isinstance(module, Recurrent):
             for number, cell in enumerate(module.stack.cells):
-                weights = module.weights(number)
-                for name in cell.recurrent:
-                    matrix = _named(weights, name, type(cell).__name__)
+                for matrix in recurrent_weights(cell, module.weights(number)).values():
                     width = matrix.shape[-1]
                     flat = matrix.reshape(-1, width)
                     if flat.shape[0] % width == 0:
@@ -139,15 +138,6 @@ def _directions(fields: Sequence[Tensor]) -> tuple[tuple[Tensor, ...], Tensor]:
 
 def _over(fields: Sequence[Tensor], divisor: Tensor) -> tuple[Tensor, ...]:
     return tuple(f / divisor.view(-1, *[1] * (f.dim() - 1)) for f in fields)
-
-
-def _named(weights: Any, name: str, cell: str) -> Any:
-    if name not in weights._fields:
-        raise CellError(
-            f"{cell} has no weight {name!r}, which its `recurrent` names. Let `recurrent` name the weights that "
-            f"multiply the state; it has {', '.join(weights._fields)}."
-        )
-    return getattr(weights, name)
 
 
 def _mean(values: Tensor, alive: Tensor) -> Tensor:
