@@ -62,6 +62,7 @@ def recurrent_matrices(model: nn.Module) -> list[Tensor]:
     for module in model.modules():
         if isinstance(module, Recurrent):
             for number, cell in enumerate(module.stack.cells):
+                matrix: Any
                 for matrix in recurrent_weights(cell, module.weights(number)).values():
                     width = matrix.shape[-1]
                     flat = matrix.reshape(-1, width)
