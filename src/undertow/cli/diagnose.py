@@ -13,8 +13,9 @@ import tyro
 
 from undertow.cli.arguments import parse, say
 from undertow.cli.output import print_json
-from undertow.doctor.advice import sentence
+from undertow.cli.script_words import split
 from undertow.doctor.diagnosis import Diagnosis, diagnose
+from undertow.doctor.remedy import sentence
 from undertow.doctor.verdict import Verdict
 
 ABOUT = "What is wrong with this training, and where? Options stand before the script; what follows it is its own."
@@ -36,7 +37,7 @@ class Arguments:
 
 def run(words: list[str]) -> int:
     """Diagnose; 0 where nothing was found, 1 where something severe was."""
-    own, rest = split(words)
+    own, rest = split(words, Arguments)
     given = parse(Arguments, own, "diagnose", ABOUT)
     with _printing(given.json):
         told = diagnose(Path(given.script), rest, given.steps or None)
@@ -50,15 +51,6 @@ def run(words: list[str]) -> int:
     if told.stopped:
         return 130
     return 0 if told.healthy or not (told.severe or told.crash or not told.trained) else 1
-
-
-def split(words: list[str]) -> tuple[list[str], list[str]]:
-    """Our words, the script among them, and the script's own."""
-    for number, word in enumerate(words):
-        valued = number and words[number - 1] in ("--steps", "--out")
-        if not word.startswith("-") and not valued:
-            return words[: number + 1], words[number + 1 :]
-    return words, []
 
 
 @contextlib.contextmanager

@@ -10,7 +10,7 @@ import tyro
 
 from undertow.cli.arguments import parse
 from undertow.cli.output import Tables, print_json
-from undertow.doctor.advice import sentence
+from undertow.doctor.remedy import sentence
 from undertow.doctor.rule import Rule, every_rule
 from undertow.errors import SettingError
 from undertow.report.table import print_table

@@ -27,6 +27,7 @@ VERBS = {
     "draw": "draw a network unrolled in time",
     "bench": "is it fast here, against torch, the eager loop, torch.compile, JAX",
     "diagnose": "what is wrong with any PyTorch training script, which is run unedited",
+    "treat": "which remedy helps that script, tried beside a control",
     "faults": "what the doctor can name, and how it knows",
     "size": "what a network will cost: shapes, parameters, FLOPs, memory",
     "plan": "what the compiler makes of a cell: graph, plan, generated source",

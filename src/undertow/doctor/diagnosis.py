@@ -8,9 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from undertow.doctor.advice import sentence
 from undertow.doctor.case import Case
 from undertow.doctor.examine import examine
+from undertow.doctor.remedy import sentence
 from undertow.doctor.script import run
 from undertow.doctor.seen.bedside import Bedside
 from undertow.doctor.verdict import Verdict

@@ -29,15 +29,30 @@ def _as_main(script: Path, arguments: Sequence[str]) -> Iterator[None]:
             sys.modules["__main__"] = main
 
 
-def run(script: Path, arguments: Sequence[str], enough: Callable[[Bedside], bool] | None = None) -> Case:
+Beside = Callable[[Bedside], contextlib.AbstractContextManager[None]]
+
+
+def run(
+    script: Path,
+    arguments: Sequence[str],
+    enough: Callable[[Bedside], bool] | None = None,
+    beside: Beside | None = None,
+) -> Case:
     """Run it to its end, or until enough was seen, or until it crashes (its traceback goes to stderr).
+
+    Args:
+        script: a Python file.
+        arguments: its own.
+        enough: asked after every step.
+        beside: what else lasts as long as the script runs.
 
     Raises:
         DataError: there is no such script, or Python cannot read it.
     """
-    _read(script)
+    readable(script)
     seen, crash, stopped = Bedside(enough), None, False
-    with seen, _as_main(script.resolve(), arguments):
+    also = beside(seen) if beside is not None else contextlib.nullcontext()
+    with seen, also, _as_main(script.resolve(), arguments):
         try:
             runpy.run_path(str(script.resolve()), run_name="__main__")
         except Enough:
@@ -53,8 +68,12 @@ def run(script: Path, arguments: Sequence[str], enough: Callable[[Bedside], bool
     return Case(seen, crash, stopped)
 
 
-def _read(script: Path) -> None:
-    """Would Python read it?"""
+def readable(script: Path) -> None:
+    """Would Python read it?
+
+    Raises:
+        DataError: there is no such script, or it is no Python.
+    """
     if not script.is_file():
         raise DataError(f"{script}: there is no such script.")
     try:

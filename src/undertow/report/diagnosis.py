@@ -3,15 +3,14 @@
 from __future__ import annotations
 
 import math
-from importlib.resources import files
 
 from matplotlib.figure import Figure
 
-from undertow.doctor.advice import sentence
 from undertow.doctor.diagnosis import Diagnosis
+from undertow.doctor.remedy import sentence
 from undertow.doctor.verdict import Verdict
 from undertow.report import style
-from undertow.report.markup import Markup, join, picture, section, table, tag
+from undertow.report.markup import Markup, document, picture, section, table, tag
 from undertow.report.save import figure_png
 
 SHOWN = 2000  # points of a curve
@@ -40,16 +39,7 @@ def diagnosis_page(told: Diagnosis) -> str:
             note="Root mean square of the gradient at each weight's products, in the order of use.",
         ),
     ]
-    css = files("undertow.report").joinpath("page.css").read_text(encoding="utf-8")
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", f"{name} · diagnosis · undertow"),
-        tag("style", Markup(css)),
-    )
-    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', join(body))), lang='en')}\n"
+    return document(f"{name} · diagnosis · undertow", body)
 
 
 def headline(told: Diagnosis) -> str:

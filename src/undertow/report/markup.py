@@ -3,6 +3,7 @@
 from base64 import b64encode
 from collections.abc import Sequence
 from html import escape
+from importlib.resources import files
 
 
 class Markup(str):
@@ -49,3 +50,17 @@ def picture(png: bytes, alt: str) -> Markup:
     source = "data:image/png;base64," + b64encode(png).decode()
     image = tag("img", src=source, alt=alt, width=width)
     return tag("figure", image, tabindex=0, role="group", aria_label=alt.split(":")[0])
+
+
+def document(title: str, body: Sequence[str]) -> str:
+    """A whole page, with its style inside."""
+    css = files("undertow.report").joinpath("page.css").read_text(encoding="utf-8")
+    head = tag(
+        "head",
+        tag("meta", charset="utf-8"),
+        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
+        tag("meta", name="color-scheme", content="light dark"),
+        tag("title", title),
+        tag("style", Markup(css)),
+    )
+    return f"<!doctype html>\n{tag('html', head, tag('body', tag('main', join(body))), lang='en')}\n"

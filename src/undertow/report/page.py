@@ -1,10 +1,9 @@
 """report.html: the whole run on one page that needs no network and runs no script."""
 
-from importlib.resources import files
 from typing import Any
 
 from undertow.report import sections, words
-from undertow.report.markup import Markup, join, picture, section, tag
+from undertow.report.markup import Markup, document, picture, section
 from undertow.report.verdict import held_out, tables, verdict
 from undertow.training.history import History
 
@@ -51,16 +50,7 @@ def build_page(
         sections.surroundings(config),
     ]
     title = f"{config.get('run') or config.get('recipe') or 'run'} · undertow"
-    head = tag(
-        "head",
-        tag("meta", charset="utf-8"),
-        tag("meta", name="viewport", content="width=device-width, initial-scale=1"),
-        tag("meta", name="color-scheme", content="light dark"),
-        tag("title", title),
-        tag("style", Markup(files("undertow.report").joinpath("page.css").read_text(encoding="utf-8"))),
-    )
-    page = tag("html", head, tag("body", tag("main", join(body))), lang="en")
-    return f"<!doctype html>\n{page}\n"
+    return document(title, body)
 
 
 def _picture(figures: dict[str, bytes], name: str, alt: str) -> Markup:

@@ -34,4 +34,4 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("D106", "cut graph", judge, ("edit: take out the detach",), explains=("D108", "L104", "D101"))
+RULE = Rule("D106", "cut graph", judge, ("keep_graph",), explains=("D108", "L104", "D101"))

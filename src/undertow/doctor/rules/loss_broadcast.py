@@ -38,6 +38,6 @@ RULE = Rule(
     "L105",
     "loss broadcasts",
     judge,
-    ("edit: bring outputs and targets to one shape",),
+    ("match_shapes",),
     explains=("L110", "D101", "L104", "T101"),
 )

@@ -63,6 +63,6 @@ RULE = Rule(
     "L109",
     "operation made NaN",
     judge,
-    ("edit: an epsilon, or where before the operation",),
+    ("epsilon",),
     explains=("L103", "D102", "T102", "D103"),
 )

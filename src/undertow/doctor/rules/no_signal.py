@@ -70,6 +70,4 @@ def _by_classes(case: Case, last: float) -> Verdict | None:
     )
 
 
-RULE = Rule(
-    "L110", "labels carry no signal", judge, ("edit: look at how labels and rows are paired",), explains=()
-)
+RULE = Rule("L110", "labels carry no signal", judge, ("pair_labels",), explains=())

@@ -133,4 +133,4 @@ def _moved(whole: Tensor, cut: Tensor, axis: int) -> float:
     return float((whole - cut).abs().max())
 
 
-RULE = Rule("T108", "reads padding", judge, ("edit: read at each row's length",), explains=("T101", "T103"))
+RULE = Rule("T108", "reads padding", judge, ("read_at_lengths",), explains=("T101", "T103"))

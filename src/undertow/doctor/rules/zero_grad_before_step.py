@@ -34,4 +34,6 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("L102", "gradients cleared before the step", judge, ("zero_grad",), explains=("D108", "L104"))
+RULE = Rule(
+    "L102", "gradients cleared before the step", judge, ("zero_grad_first",), explains=("D108", "L104")
+)

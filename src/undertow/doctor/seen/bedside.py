@@ -183,6 +183,16 @@ class Bedside:
         self.failures.append(error)
 
     @property
+    def optimizers(self) -> list[Optimizer]:
+        """In the order in which they were made."""
+        return [ledger.optimizer for ledger in self._ledgers.values() if ledger.optimizer is not None]
+
+    @property
+    def since(self) -> int:
+        """Where autograd's count stood at the last step."""
+        return self._since
+
+    @property
     def flow(self) -> Watch | None:
         """What the networks' own watch has measured."""
         return self._watch

@@ -14,11 +14,11 @@ import torch
 from torch import Tensor
 from torch.autograd.graph import GradientEdge
 
-from undertow.doctor.seen.graph import BY_ELEMENT, Graph, Op, below, reaches, through_views
+from undertow.doctor.seen.gates import NEAR, memory_gate
+from undertow.doctor.seen.graph import Graph, Op, below, reaches
 from undertow.doctor.seen.lines import Line
 
 LEAST = 4  # uses that make a chain
-NEAR = 60  # operations around a use in which gates are looked for
 
 
 @dataclass(frozen=True)
@@ -108,10 +108,10 @@ def _gates(ops: Sequence[Op]) -> tuple[tuple[float, ...], float | None]:
     """Of every step: the mean of what multiplies its own memory; of the last, the share of gates at an end."""
     forget = []
     for start, end in itertools.pairwise(ops):
-        gate = _memory_gate([op for op in below(end, NEAR) if op.place > start.place])
+        gate = memory_gate([op for op in below(end, NEAR) if op.place > start.place])
         if gate is None:  # the first step's memory is no result
             continue
-        forget.append(float(gate.double().mean()))
+        forget.append(float(gate.value.double().mean()))
     sigmoids = [
         op.saved("result") for op in below(ops[-1], NEAR) if op.kind == "Sigmoid" and op.place > ops[-2].place
     ]
@@ -120,33 +120,3 @@ def _gates(ops: Sequence[Op]) -> tuple[tuple[float, ...], float | None]:
         return tuple(forget), None
     gates = torch.cat(flat)
     return tuple(forget), float(((gates < 0.02) | (gates > 0.98)).double().mean())
-
-
-def _memory_gate(between: Sequence[Op]) -> Tensor | None:
-    """c' = f ∘ c + i ∘ g: of a sum of two products, the sigmoid that is multiplied with what is no sigmoid's
-    product."""
-    for op in between:
-        products = [o for o in op.others if o.kind in BY_ELEMENT]
-        if op.kind != "Add" or len(products) != 2:
-            continue
-        for product in products:
-            gate = _gate_on_memory(product)
-            if gate is not None:
-                return gate
-    return None
-
-
-def _gate_on_memory(product: Op) -> Tensor | None:
-    sources = [through_views(other) for _, other in product.inputs]
-    if len(sources) != 2:
-        return None
-    for number, source in enumerate(sources):
-        other = sources[1 - number]
-        if source is None or source.kind != "Sigmoid":
-            continue
-        if other is not None and other.kind not in ("Add", "Lerp"):
-            continue
-        gate = product.saved("self" if number == 0 else "other")
-        if isinstance(gate, Tensor):
-            return gate.detach()
-    return None

@@ -13,6 +13,9 @@ import torch
 
 PACKAGE = Path(__file__).parents[2]
 SEEN = f"{Path(__file__).parent}{os.sep}"
+STAND_INS = tuple(
+    str(PACKAGE.joinpath("doctor", *place)) for place in (("remedies",), ("arm.py",), ("seen", "patches.py"))
+)
 LIBRARIES = tuple(
     f"{Path(folder).resolve()}{os.sep}"
     for folder in {
@@ -58,6 +61,17 @@ def calling_itself() -> Line:
     """The line that calls what is listened to, if it is the user's own and no library's."""
     frame = sys._getframe(1)
     while frame is not None and frame.f_code.co_filename.startswith(SEEN):
+        frame = frame.f_back  # type: ignore[assignment]
+    if frame is None or not of_user(frame.f_code.co_filename):
+        return Line()
+    return Line(frame.f_code.co_filename, frame.f_lineno)
+
+
+def calling_past_us() -> Line:
+    """The user's own line that calls what stands in the place of one of torch's functions; nothing where a library
+    calls it, or we ourselves."""
+    frame = sys._getframe(1)
+    while frame is not None and frame.f_code.co_filename.startswith(STAND_INS):
         frame = frame.f_back  # type: ignore[assignment]
     if frame is None or not of_user(frame.f_code.co_filename):
         return Line()

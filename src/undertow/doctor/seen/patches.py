@@ -32,8 +32,17 @@ class Patches:
                 self._heard(after, result)
             return result
 
-        self._old.append((owner, name, original, name in vars(owner)))
-        setattr(owner, name, heard)
+        self._put(owner, name, heard)
+
+    def replace(
+        self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]
+    ) -> None:
+        """Another function in the place of one; `make` is handed the old one."""
+        self._put(owner, name, make(getattr(owner, name)))
+
+    def _put(self, owner: Any, name: str, new: Callable[..., Any]) -> None:
+        self._old.append((owner, name, getattr(owner, name), name in vars(owner)))
+        setattr(owner, name, new)
 
     def _heard(self, listener: Callable[..., Any], *given: Any) -> Any:
         try:

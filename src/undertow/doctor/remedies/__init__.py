@@ -1,0 +1,1 @@
+"""One treatment a file."""

@@ -1,0 +1,43 @@
+"""One number that is none makes none of all weights. Batches whose loss is none are left out."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+
+from undertow.doctor.hand import Arguments, Hand, Stepped
+from undertow.doctor.remedy import Remedy
+from undertow.flow.nested import mapped
+
+
+def apply(hand: Hand, strength: float) -> None:
+    """No backward pass and no step for them; where nothing is trained, 0 stands in their place."""
+    skipped = [False]
+
+    def at_loss(root: Tensor) -> Tensor | None:
+        skipped[0] = not bool(root.detach().isfinite().all())
+        if skipped[0]:
+            hand.did()
+        return None if skipped[0] else root
+
+    def before_step(stepped: Stepped) -> None:
+        if skipped[0]:
+            for parameter in stepped.parameters:
+                parameter.grad = None
+
+    def at_call(network: nn.Module, given: Arguments) -> Arguments | None:
+        if torch.is_grad_enabled():
+            return None
+        arguments, named = given
+        return mapped(arguments, _filled), mapped(named, _filled)
+
+    hand.at_loss(at_loss)
+    hand.before_step(before_step)
+    hand.at_call(at_call)
+
+
+def _filled(tensor: Tensor) -> Tensor:
+    return tensor.nan_to_num(0.0, 0.0, 0.0) if tensor.is_floating_point() else tensor
+
+
+REMEDY = Remedy("Leave these rows out of the data, or fill what is missing in them.", apply)

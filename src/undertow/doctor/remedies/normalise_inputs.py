@@ -1,0 +1,91 @@
+"""Inputs of mean 0 and deviation 1 leave the first layer's units where they have a slope (LeCun et al. 1998).
+
+Statistics are those of the first batch, feature by feature. A network is handed normalised inputs; where there is none,
+what is multiplied with the weights that read data.
+"""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from undertow.doctor.hand import Arguments, Hand
+from undertow.doctor.remedy import Remedy
+from undertow.doctor.seen.graph import Graph, operand
+
+Scale = tuple[Tensor, Tensor]
+
+
+def apply(hand: Hand, strength: float) -> None:
+    """At the door of whole networks, or of raw weights."""
+    networks: dict[tuple[nn.Module, int], Scale] = {}
+    weights: dict[int, Scale] = {}
+
+    def at_call(network: nn.Module, given: Arguments) -> Arguments | None:
+        arguments, named = given
+        if not arguments or not _data(arguments[0]):
+            return None
+        x = arguments[0]
+        key = network, x.shape[-1]
+        if key not in networks:
+            networks[key] = scale_of(x)
+        hand.did()
+        return ((x - networks[key][0]) / networks[key][1], *arguments[1:]), named
+
+    def at_loss(root: Tensor) -> Tensor:
+        if not networks and not weights:
+            weights.update(_readers(Graph(root)))
+        return root
+
+    def product(original: Callable[..., Any]) -> Callable[..., Any]:
+        @functools.wraps(original)
+        def multiplied(x: Any, weight: Any, *given: Any, **named: Any) -> Any:
+            if id(weight) in weights and _data(x):
+                hand.did()
+                middle, width = weights[id(weight)]
+                x = (x - middle) / width
+            return original(x, weight, *given, **named)
+
+        return multiplied
+
+    hand.at_call(at_call)
+    hand.at_loss(at_loss)
+    for owner, name in (
+        (torch.Tensor, "__matmul__"),
+        (torch, "matmul"),
+        (torch, "mm"),
+        (functional, "linear"),
+    ):
+        hand.instead(owner, name, product)
+
+
+def scale_of(x: Tensor) -> Scale:
+    """Mean and deviation of each feature; a feature that does not change is left at its size."""
+    rows = x.detach().reshape(-1, x.shape[-1])
+    if x.dim() > 3:  # pictures have no features on their last axis
+        rows = rows.reshape(-1, 1)
+    width = rows.std(0)
+    return rows.mean(0), torch.where(width > 0, width, torch.ones_like(width))
+
+
+def _data(x: Any) -> bool:
+    return isinstance(x, Tensor) and x.is_floating_point() and x.dim() >= 2 and x.grad_fn is None
+
+
+def _readers(graph: Graph) -> dict[int, Scale]:
+    """Weights all of whose products are with data."""
+    found = {}
+    for key, uses in graph.uses.items():
+        given = [operand(op) for op, _ in uses]
+        values = [v for v, data in given if data and v is not None and v.dim() == 2]
+        if len(values) == len(given) and any(bool(v.any()) for v in values):
+            found[key] = scale_of(torch.cat(values))
+    return found
+
+
+REMEDY = Remedy("Inputs with mean 0 and standard deviation 1, by the statistics of the training part.", apply)
