@@ -26,7 +26,7 @@ from undertow.tasks.text import RECIPE, TextOptions, nats
 from undertow.training.budget import budget_of
 from undertow.training.checkpoints import load_best
 from undertow.training.display import Silent
-from undertow.training.loop import fit
+from undertow.training.loop import Beside, fit
 from undertow.training.run import create_run
 
 ARMS = {  # layers, and precision of products
@@ -102,7 +102,7 @@ def run_arm(arm: str, options: TextOptions) -> dict[str, object]:
     with tempfile.TemporaryDirectory() as folder:
         run = create_run(Path(folder) / "run", {})
         with products_in(precision):
-            fit(job.task, options, budget_of(options, job.task.steps_per_epoch, 4), run, Silent())
+            fit(job.task, options, budget_of(options, job.task.steps_per_epoch, 4), run, Beside(Silent()))
         torch.backends.mkldnn.rnn.fp32_precision = "ieee"
         load_best(run, job.model)
         job.model.eval()

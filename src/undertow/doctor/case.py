@@ -42,6 +42,7 @@ class Case:
     crash: Crash | None = None
     stopped: bool = False  # by Ctrl-C
     notes: dict[str, Any] = field(default_factory=dict)
+    probing: bool = True  # may the data be asked how far back one must look? It takes seconds
 
     # ---- what was seen
 
@@ -147,7 +148,7 @@ class Case:
     @cached_property
     def needed(self) -> NeededLag | None:
         """How far back the data ask to look; None where nothing can be said."""
-        return needed(self.sequences) if self.sequences is not None else None
+        return needed(self.sequences) if self.probing and self.sequences is not None else None
 
     # ---- how training went
 

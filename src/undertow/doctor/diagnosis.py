@@ -64,7 +64,7 @@ class Diagnosis:
             "script": self.script,
             "seconds": round(self.seconds, 3),
             "steps": self.steps,
-            "verdicts": [_finite(row) for row in rows],
+            "verdicts": [finite(row) for row in rows],
             "healthy": self.healthy,
             "needed_lag": self.needed_lag,
             "crash": self.crash or None,
@@ -132,12 +132,12 @@ class _Enough:
         return any(v.code in STRUCTURAL and v.confidence >= CERTAIN and v.rank == 1 for v in found)
 
 
-def _finite(value: Any) -> Any:
+def finite(value: Any) -> Any:
     """JSON knows no NaN."""
     if isinstance(value, float) and not math.isfinite(value):
         return None
     if isinstance(value, dict):
-        return {key: _finite(inner) for key, inner in value.items()}
+        return {key: finite(inner) for key, inner in value.items()}
     if isinstance(value, list | tuple):
-        return [_finite(inner) for inner in value]
+        return [finite(inner) for inner in value]
     return value

@@ -1,5 +1,6 @@
 """report.html: the whole run on one page that needs no network and runs no script."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from undertow.report import sections, words
@@ -17,7 +18,11 @@ FLOW_NOTE = "Measured while it trained; the last measurement is shown. All of th
 
 
 def build_page(
-    config: dict[str, Any], history: History, score: dict[str, Any] | None, figures: dict[str, bytes]
+    config: dict[str, Any],
+    history: History,
+    score: dict[str, Any] | None,
+    figures: dict[str, bytes],
+    verdicts: Sequence[dict[str, Any]] = (),
 ) -> str:
     """One HTML file from the records of a run.
 
@@ -26,12 +31,14 @@ def build_page(
         history: the run so far.
         score: `score.json`, or None before the run was scored.
         figures: PNGs by name: loss, novelty, lengths, unrolled, those of `FLOWS`. Those missing are left out.
+        verdicts: what the doctor said.
     """
     sentence = verdict(config, score)
     cell = (config.get("cell") or {}).get("name", "the cell")
     body = [
         sections.header(config, score, sentence),
         sections.tiles(history, score),
+        sections.verdicts(verdicts),
         sections.samples(score),
         section("How it learned", _picture(figures, "loss", _loss_alt(score)), note=sections.ending(history)),
         section("What it makes, beside what it learned from", _novelty(figures, score), _lengths(figures)),

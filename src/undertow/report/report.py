@@ -40,7 +40,10 @@ def write_report(run: Path, *, steps: int = 3) -> Path:
     for name, png in pictures.items():
         write_bytes(run / "figures" / f"{name}.png", png)
     page = run / "report.html"
-    write_text(page, build_page({"run": run.resolve().name} | config, folder.history, score, pictures))
+    write_text(
+        page,
+        build_page({"run": run.resolve().name} | config, folder.history, score, pictures, folder.verdicts),
+    )
     return page
 
 

@@ -1,5 +1,6 @@
 """The parts of the page, one function each; a part without records is empty."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from undertow.report import repeat, words
@@ -13,6 +14,7 @@ ENDINGS = {
     "patience": "validation had stopped improving",
     "interrupted": "it was interrupted",
     "diverged": "the loss stopped being a number",
+    "doctor": "the doctor found something that must be mended",
 }
 
 
@@ -83,6 +85,12 @@ def _work(history: History) -> list[tuple[str, str, str]]:
     speed = f"{words.count(speeds[len(speeds) // 2])} characters a second" if speeds else ""
     clock = [event["seconds"] for event in history.events if words.is_number(event.get("seconds"))]
     return [(words.duration(clock[-1]), "of training", speed)] if clock else []
+
+
+def verdicts(told: Sequence[dict[str, Any]]) -> Markup:
+    """What the doctor said while it trained."""
+    rows = [(f"{v['code']} {v['name']}", f"{v['says']} (step {words.count(v['step'])})") for v in told]
+    return section("What the doctor said", table(rows, ("fault", "what was seen"))) if rows else Markup("")
 
 
 def samples(score: dict[str, Any] | None) -> Markup:

@@ -11,6 +11,7 @@ import torch
 
 from undertow.cells.cell import Cell
 from undertow.compiler.precision import products_in, resolved
+from undertow.doctor.attending import Attending
 from undertow.errors import CellError, DataError, DivergedError
 from undertow.report.report import write_report
 from undertow.tasks.borrow import borrow
@@ -19,8 +20,9 @@ from undertow.tasks.recipe import Job, find
 from undertow.tasks.trained import Trained, check_cell, load, make_options
 from undertow.training.budget import budget_of
 from undertow.training.checkpoints import Position, load_best
+from undertow.training.companion import Companion, Nobody
 from undertow.training.display import Display, Silent
-from undertow.training.loop import fit
+from undertow.training.loop import Beside, fit
 from undertow.training.run import Run, create_run, free_name, surroundings
 from undertow.training.storage import write_json
 
@@ -130,8 +132,11 @@ def prepared(run: Trained) -> Job:
 
 def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:
     budget = budget_of(options, job.task.steps_per_epoch, job.default_epochs)
+    companion: Companion = Nobody()
+    if options.doctor:
+        companion = Attending(run.path / "verdicts.jsonl", display.say, options.stop_on)
     with products_in(options.precision):
-        position = fit(job.task, options, budget, run, display)
+        position = fit(job.task, options, budget, run, Beside(display, companion))
     _score(run, job, options.seed)
     write_report(run.path)
     if position.finished == "diverged":

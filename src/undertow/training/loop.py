@@ -35,6 +35,7 @@ from undertow.training.checkpoints import (
     weights_to_use,
 )
 from undertow.training.clipping import clip_by_norm, clip_by_value, gradient_norm
+from undertow.training.companion import Companion, Nobody
 from undertow.training.display import Display, Moment
 from undertow.training.history import HistoryWriter
 from undertow.training.optimizer import build_optimizer, set_rate
@@ -84,27 +85,37 @@ class _Tally:
     since: float = field(default_factory=time.monotonic)
 
 
-def fit(task: Task, options: Training, budget: Budget, run: Run, display: Display) -> Position:
+@dataclass(frozen=True)
+class Beside:
+    """Who hears of a training while it runs."""
+
+    display: Display
+    companion: Companion = field(default_factory=Nobody)
+
+
+def fit(task: Task, options: Training, budget: Budget, run: Run, beside: Beside) -> Position:
     """Train until the budget is used, patience ends, the loss is no number, or Ctrl-C.
 
     Goes on from the run's last checkpoint where there is one. Weights, optimizer and history are in the run
-    folder afterwards; `finished` of the result says why it ended: budget, patience, diverged.
+    folder afterwards; `finished` of the result says why it ended: budget, patience, diverged, or doctor.
 
     Raises:
         KeyboardInterrupt: Ctrl-C, or a polite kill; the step at hand was finished and saved.
         StorageError: the run folder cannot be written any more; the last checkpoint is whole.
     """
     try:
-        trainer = _Trainer(task, options, budget, run, display)
-        with closing(trainer.history), trainer.watched(), _asked_to_stop() as stop:
+        trainer = _Trainer(task, options, budget, run, beside)
+        with closing(trainer.history), trainer.watched(), beside.companion, _asked_to_stop() as stop:
+            beside.companion.begin(trainer.watch)
             return trainer.train(stop)
     finally:
-        display.close()
+        beside.display.close()
 
 
 class _Trainer:
-    def __init__(self, task: Task, options: Training, budget: Budget, run: Run, display: Display) -> None:
-        self.task, self.options, self.budget, self.run, self.display = task, options, budget, run, display
+    def __init__(self, task: Task, options: Training, budget: Budget, run: Run, beside: Beside) -> None:
+        self.task, self.options, self.budget, self.run = task, options, budget, run
+        self.display, self.companion = beside.display, beside.companion
         model = task.model
         average = {k: v.clone() for k, v in model.state_dict().items()} if options.average else {}
         self.bench = Bench(model, build_optimizer(options, model), average, Position(), [])
@@ -237,6 +248,8 @@ class _Trainer:
             self.look()
             if self.options.patience and position.stale >= self.options.patience:
                 position.finished = "patience"
+            if self.companion.looked(position.step):
+                position.finished = "doctor"
         if progress >= 1:
             position.finished = "budget"
         if looked:  # after it is known whether this was the end: a kill must not lead past it

@@ -53,6 +53,10 @@ class Training:
     """Weight of ‖W - I‖² of the recurrent matrices."""
     spectral_penalty: float = 0.0
     """Weight of (ρ(W) - 1)² of the recurrent matrices."""
+    doctor: bool = True
+    """Let the doctor listen, and say what is wrong when it is sure, into `verdicts.jsonl`."""
+    stop_on: Literal["never", "severe"] = "never"
+    """Whether a severe verdict of the doctor's ends the training."""
     watch: int = 25
     """How often gradients are measured in depth and in time, evenly over the budget, into `flow/`. 0: never."""
     validations: int = 25

@@ -15,7 +15,7 @@ from typing import Any
 
 from undertow.errors import RunError
 from undertow.training.history import History, read_history
-from undertow.training.storage import make_folder, read_json, write_atomic, write_json, writing
+from undertow.training.storage import make_folder, read_json, read_lines, write_atomic, write_json, writing
 
 FORMAT = 1
 
@@ -30,6 +30,12 @@ class Run:
     def config(self) -> dict[str, Any]:
         """Everything needed to repeat the run, with versions and machine."""
         return dict(read_json(self.path / "config.json"))
+
+    @property
+    def verdicts(self) -> list[dict[str, Any]]:
+        """What the doctor said, in order."""
+        found: list[dict[str, Any]] = read_lines(self.path / "verdicts.jsonl")
+        return found
 
     @property
     def history(self) -> History:

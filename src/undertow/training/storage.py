@@ -60,6 +60,21 @@ def write_json(path: Path, value: Any) -> None:
     write_atomic(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
 
 
+def read_lines(path: Path) -> list[Any]:
+    """Read one JSON document a line; a missing file has none, and a last line that a kill cut short is passed over.
+
+    Raises:
+        RunError: a line is damaged.
+    """
+    if not path.exists():
+        return []
+    *whole, _ = path.read_bytes().split(b"\n")
+    try:
+        return [msgspec.json.decode(line) for line in whole if line.strip()]
+    except msgspec.DecodeError as error:
+        raise RunError(f"{path} is damaged ({error}). Restore it from a copy, or delete it.") from error
+
+
 def read_json(path: Path) -> Any:
     """Read one JSON document of a run folder.
 

@@ -71,8 +71,10 @@ class Ward(nn.Module):
 class Bedside:
     """Everything that was seen."""
 
-    def __init__(self, enough: Callable[[Bedside], bool] | None = None) -> None:
+    def __init__(self, enough: Callable[[Bedside], bool] | None = None, watch: Watch | None = None) -> None:
+        """`enough` is asked after every step; `watch` is one that is on already, and measures in the place of ours."""
         self.ward = Ward()
+        self._watch, self._borrowed = watch, watch is not None
         self.enough = enough
         self.steps: list[Step] = []
         self.studies: list[Study] = []
@@ -95,7 +97,6 @@ class Bedside:
         self._by_hand: Ledger | None = None
         self._patches = Patches(self._failed)
         self._handles: list[Any] = []
-        self._watch: Watch | None = None
         self._over: float | None = None
         self._depth = 0
         self._within = False  # one of our own passes
@@ -133,8 +134,9 @@ class Bedside:
                 self._safely(self._module_ended), with_kwargs=True, always_call=True
             ),
         ]
-        self._watch = watch(self.ward, every=20)
-        self._watch.__enter__()
+        if not self._borrowed:
+            self._watch = watch(self.ward, every=20)
+            self._watch.__enter__()
         self._look(True)
         return self
 
@@ -145,7 +147,7 @@ class Bedside:
         self._patches.undo()
         for handle in self._handles:
             handle.remove()
-        if self._watch is not None:
+        if self._watch is not None and not self._borrowed:
             self._watch.leave()
         torch.autograd.set_detect_anomaly(*self._anomaly)
 
@@ -230,7 +232,7 @@ class Bedside:
         if len(self.ward.names) >= NETWORKS:
             return
         self.ward.take_in(module, name)
-        if self._watch is not None:
+        if self._watch is not None and not self._borrowed:
             self._watch.include(module)
 
     def _module_ended(self, module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
@@ -488,10 +490,13 @@ class Bedside:
         if self._within or torch.is_grad_enabled():
             return None
         line, step = calling(), len(self.steps)
+        target = named.get("target", arguments[1] if len(arguments) > 1 else None)
+        summed = named.get("reduction") == "sum" and isinstance(target, Tensor)
+        count = max(target.numel(), 1) if summed and isinstance(target, Tensor) else 1
 
         def after(result: Any) -> None:
             if isinstance(result, Tensor):
-                self.held_out.append((step, result.detach().mean(), line))
+                self.held_out.append((step, result.detach().mean() / count, line))
 
         return after
 

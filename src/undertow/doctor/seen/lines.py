@@ -13,6 +13,7 @@ import torch
 
 PACKAGE = Path(__file__).parents[2]
 SEEN = f"{Path(__file__).parent}{os.sep}"
+FLOW = str(PACKAGE / "flow")
 STAND_INS = tuple(
     str(PACKAGE.joinpath("doctor", *place)) for place in (("remedies",), ("arm.py",), ("seen", "patches.py"))
 )
@@ -79,11 +80,11 @@ def calling_past_us() -> Line:
 
 
 def ours() -> bool:
-    """Is it this package that calls: its watch, which walks torch's layers again?"""
+    """Is it our watch that calls, which walks torch's layers again?"""
     frame = sys._getframe(1)
     while frame is not None:
         file = frame.f_code.co_filename
-        if file.startswith(f"{PACKAGE}{os.sep}") and not file.startswith(SEEN):
+        if file.startswith(FLOW):
             return True
         if of_user(file):
             return False
