@@ -12,8 +12,10 @@ if TYPE_CHECKING:
     from undertow import cells as cells
     from undertow.cells import init as init
     from undertow.cells.cell import Cell as Cell
+    from undertow.doctor.diagnosis import examine as examine
+    from undertow.doctor.treat import treat as treat
+    from undertow.doctor.watching import watch as watch
     from undertow.errors import UndertowError as UndertowError
-    from undertow.flow.watch import watch as watch
     from undertow.recurrent.compile import compile as compile
     from undertow.recurrent.recurrent import Recurrent as Recurrent
     from undertow.recurrent.torch_like import GRU as GRU
@@ -34,11 +36,13 @@ _HOMES = {
     "Recurrent": "undertow.recurrent.recurrent",
     "UndertowError": "undertow.errors",
     "compile": "undertow.recurrent.compile",
+    "examine": "undertow.doctor.diagnosis",
     "load": "undertow.tasks.trained",
     "resume": "undertow.tasks.start",
     "size": "undertow.sizing.size",
     "train": "undertow.tasks.start",
-    "watch": "undertow.flow.watch",
+    "treat": "undertow.doctor.treat",
+    "watch": "undertow.doctor.watching",
 }
 _MODULES = {"cells": "undertow.cells", "init": "undertow.cells.init"}
 
@@ -51,11 +55,13 @@ __all__ = [
     "UndertowError",
     "cells",
     "compile",
+    "examine",
     "init",
     "load",
     "resume",
     "size",
     "train",
+    "treat",
     "watch",
 ]
 

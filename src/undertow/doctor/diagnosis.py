@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from undertow.doctor.case import Case
-from undertow.doctor.examine import examine
+from undertow.doctor.examine import examine as verdicts_of
 from undertow.doctor.remedy import sentence
 from undertow.doctor.script import run
 from undertow.doctor.seen.bedside import Bedside
@@ -46,6 +46,7 @@ class Diagnosis:
     crash: str = ""
     stopped: bool = False  # by Ctrl-C
     trained: bool = True  # was any backward pass seen?
+    arguments: tuple[str, ...] = ()  # the script's own
 
     @property
     def healthy(self) -> bool:
@@ -56,6 +57,16 @@ class Diagnosis:
     def severe(self) -> bool:
         """Is something found that must be mended?"""
         return any(v.severe for v in self.verdicts)
+
+    def treat(self, **plan: Any) -> Any:
+        """Try the remedies on the script that was diagnosed: see `undertow.treat`, whose plan the options make.
+
+        Raises:
+            DataError: there is no such script: what was watched from within belongs to `sys.argv[0]`.
+        """
+        from undertow.doctor.treat import Plan, treat  # its arms diagnose
+
+        return treat(self.script, self.arguments, Plan(**plan))
 
     def document(self) -> dict[str, Any]:
         """For JSON; remedies are sentences."""
@@ -71,7 +82,7 @@ class Diagnosis:
         }
 
 
-def diagnose(script: Path, arguments: Sequence[str] = (), steps: int | None = 2000) -> Diagnosis:
+def diagnose(script: str | Path, arguments: Sequence[str] = (), steps: int | None = 2000) -> Diagnosis:
     """Run a script, unedited, and say what is wrong with its training.
 
     Args:
@@ -82,18 +93,22 @@ def diagnose(script: Path, arguments: Sequence[str] = (), steps: int | None = 20
     Raises:
         DataError: there is no such script.
     """
-    case = run(script, arguments, None if steps is None else _Enough(steps))
-    return of(case, str(script))
+    case = run(Path(script), arguments, None if steps is None else _Enough(steps))
+    return of(case, str(script), arguments)
 
 
-def of(case: Case, script: str) -> Diagnosis:
+examine = diagnose  # by this name in Python: undertow.examine("train.py")
+
+
+def of(case: Case, script: str, arguments: Sequence[str] = ()) -> Diagnosis:
     """Judge a case."""
-    verdicts = tuple(examine(case))
+    verdicts = tuple(verdicts_of(case))
     study = next((s for s in case.finite_studies if s.layers), None)
     layers = [(x.parameter, x.gradient) for x in study.layers if x.gradient] if study else []
     need = case.needed if any(v.code.startswith("T") for v in verdicts) else None
     return Diagnosis(
         script=script,
+        arguments=tuple(arguments),
         seconds=case.seen.seconds,
         steps=len(case.steps),
         verdicts=verdicts,
@@ -128,7 +143,7 @@ class _Enough:
         if taken not in LOOK:
             return False
         with seen.aside():
-            found = examine(Case(seen))
+            found = verdicts_of(Case(seen))
         return any(v.code in STRUCTURAL and v.confidence >= CERTAIN and v.rank == 1 for v in found)
 
 

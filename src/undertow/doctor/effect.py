@@ -1,9 +1,10 @@
 """Did it help? Scores with a remedy against scores without, draw by draw.
 
 A remedy helped when it was better in every draw, by a twentieth of the control's score in the mean, and when chance
-alone would hardly give as much: the 95 % interval of the mean difference (Student's t; of the logarithms where all
-scores are positive and losses) lies above 0. A score that is no number counts as twice as bad
-as the worst that was seen.
+alone would hardly give as much. That is so where the 95 % interval of the mean difference lies above 0 (Student's t;
+of the logarithms where all scores are positive and losses), or where the two stand clearly apart: the worst score with
+it is better than the best without, by more than those with it differ among themselves. A score that is no number counts
+as twice as bad as the worst that was seen.
 """
 
 from __future__ import annotations
@@ -48,12 +49,17 @@ def effect_of(
     after = [x if math.isfinite(x) else worst for x in treated]
     gains = [sign * (b - a) for b, a in zip(before, after, strict=True)]
     middle, low, high = interval(gains)
-    sure = low > 0
+    sure = low > 0 or _apart(sign, before, after)
     if goal == "lower" and min(*before, *after) > 0:
         ratios = [math.log(b / a) for b, a in zip(before, after, strict=True)]
         sure = sure or interval(ratios)[1] > 0
     enough = middle >= LEAST * max(abs(mean(before)), 1e-12)
     return Effect(middle, low, high, all(g > 0 for g in gains) and enough and sure)
+
+
+def _apart(sign: float, before: Sequence[float], after: Sequence[float]) -> bool:
+    gap = min(sign * b for b in before) - max(sign * a for a in after)
+    return gap > max(after) - min(after)
 
 
 def beyond(scores: Sequence[float], goal: str) -> float:

@@ -108,6 +108,16 @@ class Watch:
         self.leave()
         self._say_if_blind()
 
+    def examine(self) -> Any:
+        """What is wrong with what was seen: for a watch that was made with examine=True.
+
+        Raises:
+            SettingError: it was not.
+        """
+        raise SettingError(
+            "examine: this watch measures gradients only. Make it with watch(model, examine=True)."
+        )
+
     def leave(self) -> None:
         """Take every hook off without a word."""
         for handle in self._handles:
