@@ -22,6 +22,7 @@ from torch import nn
 from undertow.bench.machine import gemm_gflops
 from undertow.cells import LSTM
 from undertow.compiler.precision import products_in, resolved
+from undertow.recurrent.dropout import dropout
 from undertow.tasks.text import RECIPE, TextOptions, nats
 from undertow.training.budget import budget_of
 from undertow.training.checkpoints import load_best
@@ -44,6 +45,7 @@ class TorchLayers(nn.Module):
         super().__init__()
         self.cell, self.stack, self.output_size = recurrent.cell, recurrent.stack, recurrent.output_size
         layers, dropout = recurrent.stack.layers, recurrent.stack.dropout
+        self.weight_drop = recurrent.stack.weight_drop
         inputs, hidden = recurrent.cell.input_size, recurrent.cell.hidden_size
         self.lstm = nn.LSTM(inputs, hidden, layers, dropout=dropout if layers > 1 else 0.0)
         with torch.no_grad():
@@ -59,8 +61,19 @@ class TorchLayers(nn.Module):
 
     def forward(self, x, start=None, lengths=None):  # type: ignore[no-untyped-def]
         state = None if start is None else tuple(torch.stack(fields) for fields in zip(*start, strict=True))
-        y, (h, c) = self.lstm(x, state)
+        whole = self.lstm._flat_weights
+        if self.training and self.weight_drop:
+            pairs = zip(self.lstm._flat_weights_names, whole, strict=True)
+            self.lstm._flat_weights = [self._thinned(name, weight) for name, weight in pairs]
+        try:
+            y, (h, c) = self.lstm(x, state)
+        finally:
+            self.lstm._flat_weights = whole
         return y, tuple(LSTM.State(*pair) for pair in zip(h.unbind(), c.unbind(), strict=True))
+
+    def _thinned(self, name: str, weight: torch.Tensor) -> torch.Tensor:
+        """With connections of the recurrence dropped for this walk, as the recipe does."""
+        return dropout(weight, self.weight_drop) if name.startswith("weight_hh") else weight
 
 
 def main() -> None:
@@ -96,6 +109,7 @@ def run_arm(arm: str, options: TextOptions) -> dict[str, object]:
     options = replace(options, precision=precision)
     torch.manual_seed(options.seed)
     job = RECIPE.prepare(options)
+    options = job.options  # those that depend on the budget are chosen
     if layers == "torch":
         job.model.recurrent = TorchLayers(job.model.recurrent)
     torch.backends.mkldnn.rnn.fp32_precision = "bf16" if resolved(precision) == "bfloat16" else "ieee"

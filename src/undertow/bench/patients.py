@@ -83,7 +83,7 @@ def _runs(folder: str, faults: Sequence[str], seeds: int) -> Iterator[_Run]:
             f"{folder}: no programs there. Give a folder of sick programs, from a checkout of undertow."
         )
     for path in paths:
-        planted = _faults(path)
+        planted = constants(path).get("FAULTS", ())
         for fault in (*planted, ""):
             if faults and (fault or "healthy") not in faults:
                 continue
@@ -91,14 +91,14 @@ def _runs(folder: str, faults: Sequence[str], seeds: int) -> Iterator[_Run]:
                 yield _Run(folder, path, fault, seed)
 
 
-def _faults(path: Path) -> tuple[str, ...]:
+def constants(path: Path) -> dict[str, Any]:
+    """What a program says of itself, without running it: FAULTS and METRIC."""
+    found = {}
     for node in ast.parse(path.read_text()).body:
-        if isinstance(node, ast.Assign) and any(
-            isinstance(t, ast.Name) and t.id == "FAULTS" for t in node.targets
-        ):
-            found: tuple[str, ...] = ast.literal_eval(node.value)
-            return found
-    return ()
+        if isinstance(node, ast.Assign):
+            names = {target.id for target in node.targets if isinstance(target, ast.Name)}
+            found.update({name: ast.literal_eval(node.value) for name in names & {"FAULTS", "METRIC"}})
+    return found
 
 
 def _row(run: _Run, codes: dict[str, str]) -> Row:

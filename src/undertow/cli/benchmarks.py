@@ -105,6 +105,14 @@ class Patients(Common):
 
 
 @dataclass(frozen=True)
+class Repairs(Patients):
+    """Which programs, how many seeds."""
+
+    seeds: int = 3
+    """Of each program."""
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """How one is measured and shown. A row of its result is a record with `met`; with `lost`, if it has two bars."""
 
@@ -181,12 +189,27 @@ def _patients() -> Benchmark:
     from undertow.bench import patients
 
     def measure(given: Patients, tell: Tell) -> Iterable[patients.Row]:
-        for name, value in (("--seeds", given.seeds), ("--workers", given.workers)):
-            if value < 1:
-                raise SettingError(f"{name} must be at least 1, got {value}.")
+        _check_patients(given)
         return patients.measure(words(given.programs), words(given.faults), given.seeds, given.workers, tell)
 
     return Benchmark(patients.Row, measure, patients.tables)
+
+
+def _repairs() -> Benchmark:
+    from undertow.bench import repairs
+
+    def measure(given: Repairs, tell: Tell) -> Iterable[repairs.Row]:
+        _check_patients(given)
+        programs, faults = words(given.programs), words(given.faults)
+        return repairs.measure(repairs.Wanted(programs, faults, given.seeds, given.workers), tell)
+
+    return Benchmark(repairs.Row, measure, repairs.tables)
+
+
+def _check_patients(given: Patients) -> None:
+    for name, value in (("--seeds", given.seeds), ("--workers", given.workers)):
+        if value < 1:
+            raise SettingError(f"{name} must be at least 1, got {value}.")
 
 
 BENCHMARKS = {
@@ -203,6 +226,11 @@ BENCHMARKS = {
         "whether `undertow diagnose` names what is wrong, on programs with planted faults",
         Patients,
         _patients,
+    ),
+    "treat": Entry(
+        "whether `undertow treat` mends it, against the healthy twins and remedies drawn at random",
+        Repairs,
+        _repairs,
     ),
 }
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Annotated
 
@@ -11,7 +11,8 @@ import tyro
 from undertow.cli.arguments import parse, say
 from undertow.cli.output import Tables, print_json
 from undertow.cli.script_words import split
-from undertow.doctor.treat import Plan, Treatment, treat
+from undertow.doctor.plan import Plan
+from undertow.doctor.treat import Treatment, treat
 from undertow.report.save import write_text
 from undertow.report.table import print_table
 from undertow.report.treatment import headline, outcome, treatment_page
@@ -35,6 +36,8 @@ class Arguments:
     """Is lower or higher better?"""
     draws: int = 3
     """Draws of chance: with each, every seed that the script sets is another."""
+    seed_option: str | None = None
+    """The script's own option for its seed, as in --seed-option=--seed: draws are then its seeds 0, 1, 2."""
     steps: int = 2000
     """Optimizer steps of each run. 0: to the script's end."""
     workers: int = 1
@@ -51,7 +54,7 @@ def run(words: list[str]) -> int:
     """Try them; 0 where one helped or nothing is wrong, 1 where none did."""
     own, rest = split(words, Arguments)
     given = parse(Arguments, own, "treat", ABOUT)
-    plan = Plan(given.metric, given.goal, given.draws, given.steps, given.workers, given.most)
+    plan = Plan(**{f.name: getattr(given, f.name) for f in fields(Plan)})
     told = treat(given.script, rest, plan, say)
     write_text(Path(given.out), treatment_page(told))
     say(f"The page: {given.out}")

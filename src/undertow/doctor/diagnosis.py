@@ -64,7 +64,8 @@ class Diagnosis:
         Raises:
             DataError: there is no such script: what was watched from within belongs to `sys.argv[0]`.
         """
-        from undertow.doctor.treat import Plan, treat  # its arms diagnose
+        from undertow.doctor.plan import Plan
+        from undertow.doctor.treat import treat  # its arms diagnose
 
         return treat(self.script, self.arguments, Plan(**plan))
 

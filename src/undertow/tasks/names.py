@@ -135,6 +135,11 @@ class NamesJob:
         return self.task.model
 
     @property
+    def options(self) -> NamesOptions:
+        """As they were given."""
+        return self.task.options
+
+    @property
     def vocabulary(self) -> Vocabulary:
         return self.task.vocabulary
 

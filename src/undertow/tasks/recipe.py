@@ -29,6 +29,10 @@ class Job(Protocol):
     data: list[dict[str, Any]]  # role, path, sha256, rows: for config.json
 
     @property
+    def options(self) -> Any:
+        """As they were given; those that were left open are chosen."""
+
+    @property
     def default_epochs(self) -> float:
         """Passes over the data where no budget is given."""
 

@@ -77,6 +77,9 @@ def begin(recipe: str, options: Any, place: Place, display: Display) -> Trained:
     options.check()
     torch.manual_seed(options.seed)
     job = find(recipe).prepare(options)
+    if job.options != options:
+        display.say(_chosen(options, job.options))
+    options = job.options
     if place.source:
         display.say(borrow(job.model, job.vocabulary, place.source))
     stem = f"{recipe}-{Path(options.data[0]).stem}"
@@ -142,6 +145,13 @@ def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:
     if position.finished == "diverged":
         raise DivergedError(_diverged(run, position))
     return Trained(run.path)
+
+
+def _chosen(given: Any, settled: Any) -> str:
+    """Settings that were left open."""
+    names = [f.name for f in fields(given) if getattr(given, f.name) != getattr(settled, f.name)]
+    told = ", ".join(f"--{n.replace('_', '-')} {getattr(settled, n):g}" for n in names)
+    return f"Chosen for this budget: {told}"
 
 
 def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:

@@ -27,6 +27,7 @@ from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
 from undertow.tasks.sampling import Request, sample_strings, samples_to_score
+from undertow.tasks.text_regimes import LONG, MANY, QUICK, STEPS, filled, passes
 from undertow.training.loop import StepLoss
 from undertow.training.options import Training
 from undertow.wiring.generate import Sampling
@@ -50,16 +51,22 @@ class TextOptions(Training, Network):
     """Of the files."""
     hidden: int = 512
     """Units a layer."""
-    layers: int = 1
-    """Layers, one above the other."""
-    dropout: float = 0.1
-    """Share dropped between layers, and before the readout. More of it where there is time for many passes."""
+    layers: int | None = None  # type: ignore[assignment]
+    """Layers, one above the other. None: 1; 2 where the budget is many passes (25 or more)."""
+    dropout: float | None = None  # type: ignore[assignment]
+    """Share dropped between layers, and before the readout. None: 0.1; 0.4 where the budget is many passes."""
+    weight_drop: float | None = None  # type: ignore[assignment]
+    """Share of the weights that multiply the state that is dropped, one draw a window. None: 0; 0.4 for many passes."""
+    weight_decay: float | None = None  # type: ignore[assignment]
+    """Decoupled decay of matrices; vectors are left alone. None: 0; 0.2 for many passes."""
+    average: float | None = None  # type: ignore[assignment]
+    """Validate and keep a running average of the weights with this memory; 0: off. None: 0; 0.999 for many passes."""
     input_dropout: float | None = 0.0
     """Share of the embedding that is dropped."""
     batch: int = 32
     """Rows a step."""
-    learning_rate: float = 6e-3
-    """Peak of the schedule."""
+    learning_rate: float | None = None  # type: ignore[assignment]
+    """Peak of the schedule. None: 0.006; 0.003 for many passes."""
     window: int = 64
     """Steps K of truncated backpropagation."""
     patience: int = 0
@@ -68,8 +75,9 @@ class TextOptions(Training, Network):
 
     def check(self) -> None:
         """Refuse settings that are out of range."""
-        Training.check(self)
-        Network.check(self)
+        whole = filled(self, QUICK)
+        Training.check(whole)
+        Network.check(whole)
         if len(self.data) != 1:
             raise SettingError(f"text needs exactly one file: --data FILE. Got {len(self.data)}.")
         if self.window < 1:
@@ -136,9 +144,14 @@ class TextJob:
         return self.task.model
 
     @property
+    def options(self) -> TextOptions:
+        """Those that were left open are chosen."""
+        return self.task.options
+
+    @property
     def default_epochs(self) -> float:
         """About 3,000 windows, 4 passes at least."""
-        return max(4.0, 3000 / self.task.steps_per_epoch)
+        return max(4.0, STEPS / self.task.steps_per_epoch)
 
     def held_out(self, steps: int, rows: int) -> Tensor:
         """Pieces of the validation part, one after another [T, B]; fewer where it is short."""
@@ -198,6 +211,8 @@ class TextRecipe:
             else None
         )
         train, held_out = split_tail(text.ids)
+        many = passes(options, options.batch * options.window, len(train)) >= MANY
+        options = filled(options, LONG if many else QUICK)
         task = TextTask(build_network(options, text.vocabulary.size), train, held_out, options)
         data = [_record("train", text)] + ([_record("test", test)] if test else [])
         return TextJob(task, text.vocabulary, data, None if test is None else test.ids)

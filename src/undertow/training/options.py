@@ -54,7 +54,7 @@ class Training:
     spectral_penalty: float = 0.0
     """Weight of (ρ(W) - 1)² of the recurrent matrices."""
     doctor: bool = True
-    """Let the doctor listen, and say what is wrong when it is sure, into `verdicts.jsonl`."""
+    """Leave out the doctor, who else listens, and says what is wrong when sure of it, into `verdicts.jsonl`."""
     stop_on: Literal["never", "severe"] = "never"
     """Whether a severe verdict of the doctor's ends the training."""
     watch: int = 25
