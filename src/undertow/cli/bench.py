@@ -31,6 +31,8 @@ class Shown:
     """Written by --keep."""
     json: bool = False
     """Print as JSON."""
+    picture: str | None = None
+    """Draw it, too, into this PNG, where the benchmark has a picture."""
 
 
 def run(words: list[str]) -> int:
@@ -118,7 +120,19 @@ def _show(words: list[str]) -> int:
     benchmark = BENCHMARKS[found["benchmark"]].load()
     rows = rows_in(found, benchmark.row, path)
     _print(benchmark, rows, {key: value for key, value in found.items() if key != "rows"}, given.json)
+    if given.picture:
+        _draw(benchmark, rows, Path(given.picture), found["benchmark"])
     return _status(rows)
+
+
+def _draw(benchmark: Benchmark, rows: Sequence[Any], path: Path, name: str) -> None:
+    from undertow.report.save import figure_png, write_bytes
+
+    figure = benchmark.picture(rows) if benchmark.picture is not None else None
+    if figure is None:
+        raise SettingError(f"bench {name} has no picture of these rows.")
+    write_bytes(path, figure_png(figure))
+    say(f"The picture: {path}")
 
 
 def _print(benchmark: Benchmark, rows: Sequence[Any], facts: dict[str, Any], as_json: bool) -> None:

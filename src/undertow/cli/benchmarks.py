@@ -119,6 +119,7 @@ class Benchmark:
     row: type[Any]
     measure: Callable[[Any, Tell], Iterable[Any]]
     tables: Callable[[Sequence[Any]], list[Table]]
+    picture: Callable[[Sequence[Any]], Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -187,12 +188,13 @@ def _watching() -> Benchmark:
 
 def _patients() -> Benchmark:
     from undertow.bench import patients
+    from undertow.bench.confusion import confusion
 
     def measure(given: Patients, tell: Tell) -> Iterable[patients.Row]:
         _check_patients(given)
         return patients.measure(words(given.programs), words(given.faults), given.seeds, given.workers, tell)
 
-    return Benchmark(patients.Row, measure, patients.tables)
+    return Benchmark(patients.Row, measure, patients.tables, confusion)
 
 
 def _repairs() -> Benchmark:
