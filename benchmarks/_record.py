@@ -24,8 +24,9 @@ def data_file(name: str) -> Path:
     return folder / name
 
 
-def keep(question: str, rows: list[dict[str, Any]], **more: Any) -> None:
-    """Write benchmarks/results/NAME.json: question, command, machine, versions, commit, rows."""
+def keep(question: str, rows: list[dict[str, Any]], suffix: str = "", **more: Any) -> None:
+    """Write benchmarks/results/NAME.json: question, command, machine, versions, commit, rows; NAME is the script's, and
+    the suffix."""
     name = Path(sys.argv[0]).stem
     commit = subprocess.run(
         ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
@@ -39,6 +40,6 @@ def keep(question: str, rows: list[dict[str, Any]], **more: Any) -> None:
         "rows": rows,
     }
     make_folder(ROOT / "benchmarks" / "results")
-    path = ROOT / "benchmarks" / "results" / f"{name}.json"
+    path = ROOT / "benchmarks" / "results" / f"{name}{suffix}.json"
     write_json(path, document)
     print(f"\nKept in {path.relative_to(ROOT)}", file=sys.stderr)

@@ -92,7 +92,12 @@ def main() -> None:
         if arm.replace(", ", " ") in given.arms.split(","):
             rows.append(in_a_process(arm, rest))
             print(json.dumps(rows[-1]), flush=True)
-    keep(__doc__.splitlines()[0], rows, threads=torch.get_num_threads())
+            keep(__doc__.splitlines()[0], rows, f"_{minutes(rest)}", threads=torch.get_num_threads())
+
+
+def minutes(rest: list[str]) -> str:
+    """What was asked for; the recipe's own budget has no minutes."""
+    return rest[rest.index("--minutes") + 1] if "--minutes" in rest else "own"
 
 
 def in_a_process(arm: str, rest: list[str]) -> dict[str, object]:
