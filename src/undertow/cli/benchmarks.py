@@ -113,6 +113,16 @@ class Repairs(Patients):
 
 
 @dataclass(frozen=True)
+class Overhead(Common):
+    """Which scripts, how often."""
+
+    scripts: str = ""
+    """A folder of scripts; by default benchmarks/long."""
+    pairs: int = 3
+    """Runs of each by itself and diagnosed, in turn."""
+
+
+@dataclass(frozen=True)
 class Benchmark:
     """How one is measured and shown. A row of its result is a record with `met`; with `lost`, if it has two bars."""
 
@@ -208,6 +218,17 @@ def _repairs() -> Benchmark:
     return Benchmark(repairs.Row, measure, repairs.tables)
 
 
+def _overhead() -> Benchmark:
+    from undertow.bench import overhead
+
+    def measure(given: Overhead, tell: Tell) -> Iterable[overhead.Row]:
+        if given.pairs < 1:
+            raise SettingError(f"--pairs must be at least 1, got {given.pairs}.")
+        return overhead.measure(given.scripts, given.pairs, tell)
+
+    return Benchmark(overhead.Row, measure, overhead.tables)
+
+
 def _check_patients(given: Patients) -> None:
     for name, value in (("--seeds", given.seeds), ("--workers", given.workers)):
         if value < 1:
@@ -229,6 +250,7 @@ BENCHMARKS = {
         Patients,
         _patients,
     ),
+    "diagnose": Entry("what `undertow diagnose` costs a script, in time", Overhead, _overhead),
     "treat": Entry(
         "whether `undertow treat` mends it, against the healthy twins and remedies drawn at random",
         Repairs,

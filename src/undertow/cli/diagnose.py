@@ -29,6 +29,8 @@ class Arguments:
     """A Python file that trains with PyTorch."""
     steps: int = 2000
     """Optimizer steps after which it is stopped, if nothing certain was found before. 0: run it to its end."""
+    every: int = 20
+    """Measure gradients each so many steps. 1: at every step."""
     out: str = "diagnosis.html"
     """The page with evidence and pictures."""
     json: bool = False
@@ -40,7 +42,7 @@ def run(words: list[str]) -> int:
     own, rest = split(words, Arguments)
     given = parse(Arguments, own, "diagnose", ABOUT)
     with _printing(given.json):
-        told = diagnose(Path(given.script), rest, given.steps or None)
+        told = diagnose(Path(given.script), rest, given.steps or None, given.every)
     page = _write(told, Path(given.out))
     if given.json:
         print_json(told.document())

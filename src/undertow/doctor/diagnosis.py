@@ -12,8 +12,9 @@ from undertow.doctor.case import Case
 from undertow.doctor.examine import examine as verdicts_of
 from undertow.doctor.remedy import sentence
 from undertow.doctor.script import run
-from undertow.doctor.seen.bedside import Bedside
+from undertow.doctor.seen.bedside import EVERY, Bedside
 from undertow.doctor.verdict import Verdict
+from undertow.errors import SettingError
 
 CERTAIN = 0.95
 LOOK = (300, 600, 1200, 2400)  # steps after which it is asked whether enough was seen
@@ -83,18 +84,24 @@ class Diagnosis:
         }
 
 
-def diagnose(script: str | Path, arguments: Sequence[str] = (), steps: int | None = 2000) -> Diagnosis:
+def diagnose(
+    script: str | Path, arguments: Sequence[str] = (), steps: int | None = 2000, every: int = EVERY
+) -> Diagnosis:
     """Run a script, unedited, and say what is wrong with its training.
 
     Args:
         script: a Python file that trains something with PyTorch.
         arguments: the script's own.
         steps: optimizer steps after which it is stopped; None lets it run to its end, whatever is seen.
+        every: measure gradients in depth and in time each so many steps.
 
     Raises:
         DataError: there is no such script.
+        SettingError: `every` is below 1.
     """
-    case = run(Path(script), arguments, None if steps is None else _Enough(steps))
+    if every < 1:
+        raise SettingError(f"--every must be at least 1, got {every}.")
+    case = run(Path(script), arguments, None if steps is None else _Enough(steps), every=every)
     return of(case, str(script), arguments)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from undertow.doctor.case import Case, Crash
-from undertow.doctor.seen.bedside import Bedside, Enough
+from undertow.doctor.seen.bedside import EVERY, Bedside, Enough
 from undertow.doctor.seen.lines import Line, of_user
 from undertow.errors import DataError
 
@@ -37,6 +37,7 @@ def run(
     arguments: Sequence[str],
     enough: Callable[[Bedside], bool] | None = None,
     beside: Beside | None = None,
+    every: int = EVERY,
 ) -> Case:
     """Run it to its end, or until enough was seen, or until it crashes (its traceback goes to stderr).
 
@@ -45,12 +46,13 @@ def run(
         arguments: its own.
         enough: asked after every step.
         beside: what else lasts as long as the script runs.
+        every: steps between two measurements of gradients.
 
     Raises:
         DataError: there is no such script, or Python cannot read it.
     """
     readable(script)
-    seen, crash, stopped = Bedside(enough), None, False
+    seen, crash, stopped = Bedside(enough, every=every), None, False
     also = beside(seen) if beside is not None else contextlib.nullcontext()
     with seen, also, _as_main(script.resolve(), arguments):
         try:

@@ -25,7 +25,7 @@ MORE = 0.02  # of the target
 
 def judge(case: Case) -> Verdict | None:
     """What a window reaches, against what the data ask for."""
-    windows = _carried(case) or _within(case)
+    windows = (_carried(case) or _within(case)) if case.probing else None
     if windows is None:
         return None
     window, data, where, name = windows

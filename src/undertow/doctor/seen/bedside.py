@@ -37,6 +37,7 @@ from undertow.flow.nested import tensors
 from undertow.flow.warning import FlowWarning
 from undertow.flow.watch import Watch, watch
 
+EVERY = 20  # steps between two measurements of gradients
 CLOSELY = 4  # steps at the start
 AGAIN = (10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
 NETWORKS = 64  # of a script that are known by name
@@ -71,9 +72,12 @@ class Ward(nn.Module):
 class Bedside:
     """Everything that was seen."""
 
-    def __init__(self, enough: Callable[[Bedside], bool] | None = None, watch: Watch | None = None) -> None:
-        """`enough` is asked after every step; `watch` is one that is on already, and measures in the place of ours."""
-        self.ward = Ward()
+    def __init__(
+        self, enough: Callable[[Bedside], bool] | None = None, watch: Watch | None = None, every: int = EVERY
+    ) -> None:
+        """`enough` is asked after every step; `watch` is one that is on already, and measures in the place of ours;
+        without it gradients are measured every so many steps."""
+        self.ward, self.every = Ward(), every
         self._watch, self._borrowed = watch, watch is not None
         self.enough = enough
         self.steps: list[Step] = []
@@ -135,7 +139,7 @@ class Bedside:
             ),
         ]
         if not self._borrowed:
-            self._watch = watch(self.ward, every=20)
+            self._watch = watch(self.ward, every=self.every)
             self._watch.__enter__()
         self._look(True)
         return self
