@@ -11,7 +11,7 @@ Axes: N samples, T steps, F features, O outputs.
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -19,6 +19,7 @@ from torch import Tensor
 
 MOST_TOKENS = 64  # classes that get a column of their own; rarer ones share
 MOST_PRODUCTS = 8  # inputs whose pairwise products are features
+KEPT = 1 << 26  # numbers of all lags together that are read once and kept
 RAMPS = 16  # random ramps beside them, for what is neither linear nor a product
 PENALTIES = 10.0 ** torch.arange(-3, 5, dtype=torch.float64)  # of the mean square of a feature
 
@@ -149,17 +150,33 @@ class Shares:
 
     def __init__(self, samples: Samples, longest: int) -> None:
         self.samples, self.lags = samples, range(longest + 1)
-        self.inverse = [self._inverse(samples.at(lag)) for lag in self.lags]
+        self.inverse: list[tuple[Tensor, int]] = []
+        self.kept: Tensor | None = None  # [lags, N, F]: read once, where it fits
+        for lag in self.lags:
+            self._take(samples.at(lag), lag)
+
+    def _take(self, features: Tensor, lag: int) -> None:
+        self.inverse.append(self._inverse(features))
+        if lag == 0 and len(self.lags) * features.numel() <= KEPT:
+            self.kept = torch.empty(len(self.lags), *features.shape)
+        if self.kept is not None:
+            self.kept[lag] = features
 
     def of(self, rest: Tensor) -> list[float]:
         """Share of the squares of `rest` [N, O], of mean 0, by lag, less what chance would explain."""
         total = max(float(rest.square().sum()), 1e-300)
         found = []
-        for lag, (inverse, freedom) in zip(self.lags, self.inverse, strict=True):
-            met = self.samples.at(lag).T @ rest
+        for met, (inverse, freedom) in zip(self._met(rest), self.inverse, strict=True):
             share = float((met * (inverse @ met)).sum()) / total
             found.append(share - (1 - share) * freedom / max(1, len(rest) - freedom - 1))
         return found
+
+    def _met(self, rest: Tensor) -> Iterator[Tensor]:
+        """Products of every lag's features with it [F, O]."""
+        if self.kept is None:
+            yield from (self.samples.at(lag).T @ rest for lag in self.lags)
+        else:
+            yield from (self.kept.mT @ rest.float()).double()
 
     @staticmethod
     def _inverse(features: Tensor) -> tuple[Tensor, int]:
