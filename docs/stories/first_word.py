@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-STEPS, LENGTH = 800, 50
+STEPS, LENGTH = 500, 50
 
 
 class Recall(nn.Module):

@@ -1,7 +1,7 @@
 """Did it help? Scores with a remedy against scores without, draw by draw.
 
-A remedy helped when it was better in every draw, by a twentieth of the control's score in the mean, and when chance
-alone would hardly give as much. That is so where the 95 % interval of the mean difference lies above 0 (Student's t;
+A remedy helped when it was worse in no draw, and better by a twentieth of the control's score in the mean, and when
+chance alone would hardly give as much. That is so where the 95 % interval of the mean difference lies above 0 (Student's t;
 of the logarithms where all scores are positive and losses), or where the two stand clearly apart: the worst score with
 it is better than the best without, by more than those with it differ among themselves. A score that is no number counts
 as twice as bad as the worst that was seen.
@@ -15,6 +15,7 @@ from dataclasses import dataclass
 from statistics import mean, stdev
 
 LEAST = 0.05  # of the control's score
+TIE = 0.01  # of the largest score
 QUANTILES = (
     0.0,
     12.706,
@@ -54,7 +55,8 @@ def effect_of(
         ratios = [math.log(b / a) for b, a in zip(before, after, strict=True)]
         sure = sure or interval(ratios)[1] > 0
     enough = middle >= LEAST * max(abs(mean(before)), 1e-12)
-    return Effect(middle, low, high, all(g > 0 for g in gains) and enough and sure)
+    tie = -TIE * max(map(abs, before))
+    return Effect(middle, low, high, all(g >= tie for g in gains) and enough and sure)
 
 
 def _apart(sign: float, before: Sequence[float], after: Sequence[float]) -> bool:

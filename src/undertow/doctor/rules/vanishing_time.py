@@ -12,6 +12,8 @@ Planted: a tanh network with spectral radius 0.5 and a lag of 50 steps.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
@@ -37,7 +39,7 @@ def judge(case: Case) -> Verdict | None:
         )
     else:
         return None
-    return found(
+    verdict = found(
         sure,
         f"{walk.name} feels {walk.horizon} steps back (a factor of {walk.rate:.2f} a step), {asks}.",
         at(
@@ -51,6 +53,8 @@ def judge(case: Case) -> Verdict | None:
         needed_lag=need.steps if need else None,
         steps=walk.steps,
     )
+    gated = walk.forget is not None
+    return replace(verdict, remedies=("forget_bias", "orthogonal") if gated else ("gated_cell", "orthogonal"))
 
 
 RULE = Rule(
