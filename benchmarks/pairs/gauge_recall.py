@@ -21,8 +21,8 @@ def shifts(count, span, rng, slips=True):
     line[0, :, 1] = 1
     written = reading.clone()
     if slips:
-        slipped = torch.rand(count, generator=rng) < 0.005
-        written[slipped] *= 400
+        slipped = torch.rand(count, generator=rng) < 0.002
+        written[slipped] *= 150
     return line, written
 
 
@@ -59,18 +59,18 @@ def main():
 
     weights = start(hidden, 1.0 if "vanishing_time" in args.mend else 0.5, rng)
     parameters = list(weights.values())
-    optimizer = torch.optim.SGD(parameters, lr=0.05, momentum=0.8)
-    for step in range(500):
+    optimizer = torch.optim.SGD(parameters, lr=0.03, momentum=0.8)
+    for step in range(800):
         line, written = shifts(batch, span, rng)
         loss = (report(weights, line) - written).square().mean()
         optimizer.zero_grad()
         loss.backward()
         if "clip_after_step" in args.mend:
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            torch.nn.utils.clip_grad_norm_(parameters, 0.3)
             optimizer.step()
         else:
             optimizer.step()
-            torch.nn.utils.clip_grad_norm_(parameters, 1.0)
+            torch.nn.utils.clip_grad_norm_(parameters, 0.3)
         if step % 50 == 0:
             print(f"step {step}: loss {loss.item():.4f}")
     with torch.no_grad():

@@ -1,4 +1,4 @@
-"""Predicts the strength of a fired brick from its place and time in the kiln: plain Sequential, SGD."""
+"""Predicts the strength of a fired brick from its place and time in the kiln: plain Sequential, Adam."""
 
 import argparse
 
@@ -33,7 +33,7 @@ def build(width):
 
 
 def train(net, rows, strength, mended, batch, rate, epochs):
-    optimizer = torch.optim.SGD(net.parameters(), lr=rate, momentum=0.8)
+    optimizer = torch.optim.Adam(net.parameters(), lr=rate)
     steps = 0
     for epoch in range(epochs):
         total, batches = 0.0, 0
@@ -63,7 +63,7 @@ def main():
     if "input_scale" in args.mend:
         rows, held_rows = rows / 1000, held_rows / 1000
     net = build(width)
-    train(net, rows, strength, args.mend, batch, rate=0.03, epochs=28)
+    train(net, rows, strength, args.mend, batch, rate=1e-3, epochs=28)
     with torch.no_grad():
         mse = F.mse_loss(net(held_rows), held_strength).item()
     print(f"held-out mse {mse:.4f}")

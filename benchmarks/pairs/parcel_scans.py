@@ -13,9 +13,10 @@ STATIONS, DEPOTS = 8, 4
 
 
 def parcels(count, longest, rng):
-    """Rows of codes filled up with zeros, their lengths, the depot (first code) and the last station."""
+    """Rows of codes, 0 for the road, filled up with zeros, their lengths, the depot (first code) and the last code."""
     depot = torch.randint(DEPOTS, (count,), generator=rng)
     scans = torch.randint(STATIONS, (count, longest), generator=rng)
+    scans[torch.rand(count, longest, generator=rng) < 0.4] = 0  # on the road
     lengths = torch.randint(longest // 3, longest + 1, (count,), generator=rng)
     now = scans[torch.arange(count), lengths - 1]
     scans[:, 0] = STATIONS + depot
@@ -72,7 +73,7 @@ def main():
     model = Tracker(hidden, longest, args.mend)
     optimizer = torch.optim.Adam(model.parameters(), lr=8e-3)
     criterion = nn.CrossEntropyLoss()
-    for step in range(1, 301):
+    for step in range(1, 451):
         scans, lengths, depot, now = parcels(32, longest, rng)
         guess_depot, guess_now = model(scans, lengths)
         loss = criterion(guess_depot, depot) + criterion(guess_now, now)

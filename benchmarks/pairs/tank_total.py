@@ -1,4 +1,4 @@
-"""Adds up what two early, marked deliveries brought into a tank, asked long after: a GRU over windows."""
+"""Adds up what the early, marked deliveries brought into a tank, asked long after: a GRU over windows."""
 
 import argparse
 import math
@@ -12,10 +12,11 @@ METRIC = (r"R2 of the total: ([\d.einfa+-]+)", "higher")
 
 
 def rows(count, length, rng):
-    """(count, length, 2): a flow in -1..1 and a mark; two marks in the first third; the sum of the marked."""
-    flow = torch.rand(count, length, generator=rng) * 2 - 1
-    early = torch.rand(count, length // 3, generator=rng).topk(2, dim=1).indices
-    mark = torch.zeros(count, length).scatter_(1, early, 1.0)
+    """(count, length, 2): a flow in 0..1 and a mark; one to five marks in the first half; the sum of the marked."""
+    flow = torch.rand(count, length, generator=rng)
+    early = torch.rand(count, length // 2, generator=rng).topk(5, dim=1).indices
+    counts = torch.arange(5) < torch.randint(1, 6, (count, 1), generator=rng)
+    mark = torch.zeros(count, length).scatter_(1, early, counts.float())
     return torch.stack((flow, mark), dim=2), (flow * mark).sum(1)
 
 

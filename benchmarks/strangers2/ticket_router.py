@@ -10,121 +10,20 @@ import torch.nn.functional as F
 from torch.utils.data import DataLoader, Dataset
 
 PAD, UNK = "<pad>", "<unk>"
-TEAMS = {
-    "billing": [
-        "invoice",
-        "refund",
-        "charge",
-        "card",
-        "vat",
-        "receipt",
-        "payment",
-        "overdue",
-        "credit",
-        "subscription",
-    ],
-    "network": [
-        "vpn",
-        "wifi",
-        "router",
-        "latency",
-        "packet",
-        "dns",
-        "proxy",
-        "firewall",
-        "cable",
-        "bandwidth",
-    ],
-    "accounts": [
-        "password",
-        "login",
-        "locked",
-        "token",
-        "username",
-        "reset",
-        "permission",
-        "profile",
-        "sso",
-        "account",
-    ],
-    "hardware": [
-        "laptop",
-        "screen",
-        "keyboard",
-        "battery",
-        "dock",
-        "printer",
-        "toner",
-        "fan",
-        "charger",
-        "monitor",
-    ],
-    "software": [
-        "install",
-        "crash",
-        "update",
-        "plugin",
-        "driver",
-        "license",
-        "version",
-        "freeze",
-        "uninstall",
-        "patch",
-    ],
-}
-FILLER = [
-    "hello",
-    "team",
-    "please",
-    "can",
-    "you",
-    "help",
-    "me",
-    "with",
-    "my",
-    "the",
-    "a",
-    "since",
-    "yesterday",
-    "it",
-    "still",
-    "does",
-    "not",
-    "work",
-    "again",
-    "and",
-    "i",
-    "tried",
-    "everything",
-    "but",
-    "nothing",
-    "thanks",
-    "in",
-    "advance",
-    "kind",
-    "regards",
-    "today",
-    "urgent",
-    "when",
-    "possible",
-    "we",
-    "our",
-    "office",
-    "could",
-    "someone",
-    "look",
-    "at",
-    "this",
-    "problem",
-    "issue",
-    "question",
-    "about",
-    "after",
-    "before",
-    "they",
-    "told",
-    "us",
-]
+CUE_WORDS = """
+billing: invoice refund charge card vat receipt payment overdue credit subscription
+network: vpn wifi router latency packet dns proxy firewall cable bandwidth
+accounts: password login locked token username reset permission profile sso account
+hardware: laptop screen keyboard battery dock printer toner fan charger monitor
+software: install crash update plugin driver license version freeze uninstall patch
+"""
+SMALL_TALK = """
+hello team please can you help me with my the a since yesterday it still does not work again and i
+tried everything but nothing thanks in advance kind regards today urgent when possible we our office
+could someone look at this problem issue question about after before they told us
+"""
+TEAMS = {line.split(":")[0]: line.split(":")[1].split() for line in CUE_WORDS.strip().splitlines()}
+FILLER = SMALL_TALK.split()
 
 
 def write_ticket(rng, team):

@@ -25,7 +25,7 @@ class StreamConfig:
     window: int = 25
     hidden: int = 40
     epochs: int = 7
-    lr: float = 6e-3
+    lr: float = 4e-3
     warmup: int = 60
     clip: float = 0.25
     seed: int = 31

@@ -73,7 +73,8 @@ def test_every_option_of_a_recipe_is_explained(undertow, recipe):
     answer = undertow("train", recipe, "--help")
     assert answer.status == 0
     for field in dataclasses.fields(find(recipe).Options):
-        assert f"--{field.name.replace('_', '-')}" in answer.out
+        off = "no-" if field.default is True else ""
+        assert f"--{off}{field.name.replace('_', '-')}" in answer.out
     assert all(f"--{name}" in answer.out for name in ("out", "from", "quiet", "json"))
 
 

@@ -135,6 +135,7 @@ def test_weights_are_the_same_with_and_without(name, tmp_path):
 
 def hooks():
     return (
+        module._has_any_global_hook(),
         len(module._global_forward_hooks),
         len(module._global_forward_pre_hooks),
         len(optimizer._global_optimizer_pre_hooks),

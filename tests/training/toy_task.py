@@ -91,7 +91,7 @@ def fit(path: Any, task: Toy, steps: int | None = 20, **settings: Any) -> tuple[
     run = open_run(path) if path.exists() else create_run(path, {})
     budget = settings.pop("budget", None) or Budget(steps=steps)
     display = settings.pop("display", None) or Log()
-    return loop.fit(task, options(**settings), budget, run, display), run
+    return loop.fit(task, options(**settings), budget, run, loop.Beside(display)), run
 
 
 def weights(run: Run) -> dict[str, tuple[str, bytes]]:

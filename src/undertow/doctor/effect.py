@@ -1,10 +1,10 @@
 """Did it help? Scores with a remedy against scores without, draw by draw.
 
 A remedy helped when it was worse in no draw, and better by a twentieth of the control's score in the mean, and when
-chance alone would hardly give as much. That is so where the 95 % interval of the mean difference lies above 0 (Student's t;
-of the logarithms where all scores are positive and losses), or where the two stand clearly apart: the worst score with
-it is better than the best without, by more than those with it differ among themselves. A score that is no number counts
-as twice as bad as the worst that was seen.
+chance alone would hardly give as much. That is so where the 95 % interval of the mean difference lies above 0
+(Student's t; of the logarithms where all scores are positive and losses), or where the two stand clearly apart: the
+worst score with it is better than the best without, by more than those with it differ among themselves. A score that is
+no number counts as twice as bad as the worst that was seen.
 """
 
 from __future__ import annotations

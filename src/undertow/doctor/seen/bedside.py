@@ -15,6 +15,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn.modules import module as modules
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
 from torch.optim.optimizer import (
     Optimizer,
@@ -52,6 +53,9 @@ PLAIN_LOSSES = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
 ]
+
+
+_WITH_KEYWORDS: dict[int, bool] = getattr(modules, "_global_forward_hooks_with_kwargs", {})
 
 
 class Ward(nn.Module):
@@ -151,6 +155,7 @@ class Bedside:
         self._patches.undo()
         for handle in self._handles:
             handle.remove()
+            _WITH_KEYWORDS.pop(handle.id, None)  # torch leaves this mark of a hook behind
         if self._watch is not None and not self._borrowed:
             self._watch.leave()
         torch.autograd.set_detect_anomaly(*self._anomaly)
