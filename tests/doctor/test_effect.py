@@ -43,7 +43,12 @@ def test_of_many_draws_too():
         ([math.nan] * 3, [0.5, 0.6, 0.5], "higher", True),
         ([math.nan] * 3, [math.nan] * 3, "lower", False),
         ([2.0], [1.0], "lower", True),
-        ([0.5, 0.52, 1.0, 0.5, 0.5, 0.49], [1.0, 0.99, 0.998, 1.0, 1.0, 1.0], "higher", True),  # one needed nothing
+        (
+            [0.5, 0.52, 1.0, 0.5, 0.5, 0.49],
+            [1.0, 0.99, 0.998, 1.0, 1.0, 1.0],
+            "higher",
+            True,
+        ),  # one needed nothing
         ([0.94, 9.93], [0.075, 0.063], "lower", True),  # far apart, though not by the same in each draw
     ],
 )
