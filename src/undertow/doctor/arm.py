@@ -41,6 +41,7 @@ class Job:
     strength: float = 1.0
     fault: dict[str, Any] = field(default_factory=dict)
     judged: bool = False  # say what is wrong, too
+    closely: tuple[int, ...] = ()  # steps that are looked at closely, beside those that always are
 
 
 @dataclass(frozen=True)
@@ -61,7 +62,9 @@ class Result:
 def main(words: list[str]) -> int:
     """From one file to the other."""
     told = json.loads(Path(words[0]).read_text(encoding="utf-8"))
-    result = run_arm(Job(**{**told, "arguments": tuple(told["arguments"])}))
+    result = run_arm(
+        Job(**{**told, "arguments": tuple(told["arguments"]), "closely": tuple(told["closely"])})
+    )
     replace_file(Path(words[1]), json.dumps(asdict(result)).encode())
     return 130 if result.stopped else 0
 
@@ -73,6 +76,7 @@ def run_arm(job: Job) -> Result:
 
     @contextmanager
     def beside(seen: Bedside) -> Iterator[None]:
+        seen.also = frozenset(job.closely)
         with meter.on(seen):
             if not job.remedy:
                 yield

@@ -24,6 +24,8 @@ from undertow.doctor.verdict import Where
 from undertow.doctor.walks import Walk, walks_in, walks_of_record
 from undertow.flow.records import Flow, NonFinite, Time
 
+LEFT = 0.1  # of the baseline, where nearly all was learned
+
 
 @dataclass(frozen=True)
 class Crash:
@@ -299,6 +301,12 @@ class Case:
             for n, p in self.parameters.items()
             if id(p) in always and id(p) not in self.seen.held and p.is_leaf
         ]
+
+    @cached_property
+    def learned(self) -> bool:
+        """Is next to nothing left of the loss of always saying the same?"""
+        losses = [x for x in self.losses if math.isfinite(x)]
+        return bool(losses) and bool(self.baseline) and late(losses) < LEFT * float(self.baseline or 0.0)
 
     @cached_property
     def stuck_in_time(self) -> bool:

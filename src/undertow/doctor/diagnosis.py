@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
+from undertow.doctor.again import looked_again, wanted
 from undertow.doctor.case import Case
 from undertow.doctor.examine import examine as verdicts_of
 from undertow.doctor.remedy import sentence
@@ -102,7 +103,11 @@ def diagnose(
     if every < 1:
         raise SettingError(f"--every must be at least 1, got {every}.")
     case = run(Path(script), arguments, None if steps is None else _Enough(steps), every=every)
-    return of(case, str(script), arguments)
+    told = of(case, str(script), arguments)
+    step = wanted(case, told.verdicts)
+    if step is None:
+        return told
+    return replace(told, verdicts=looked_again(str(script), arguments, step, told.verdicts))
 
 
 examine = diagnose  # by this name in Python: undertow.examine("train.py")

@@ -61,7 +61,12 @@ class Ward:
         option, own = self.plan.seed_option, self.arguments
         if option is not None:
             own, draw = (*own, option, str(draw)), 0
-        job = Job(self.script, own, self.plan.steps, draw, name, arm.strength, arm.fault, judged)
+        return self.run(
+            Job(self.script, own, self.plan.steps, draw, name, arm.strength, arm.fault, judged), limit
+        )
+
+    def run(self, job: Job, limit: float | None) -> Outcome:
+        """A job in a process of its own."""
         with tempfile.TemporaryDirectory() as folder:
             given, told = Path(folder) / "job.json", Path(folder) / "result.json"
             given.write_text(json.dumps(asdict(job)), encoding="utf-8")

@@ -21,7 +21,7 @@ def apply(hand: Hand, strength: float) -> None:
     """Of torch's LSTM before the first step; of a cell written out, whose gate the first graph shows, at it."""
     lag = hand.fault.evidence.get("needed_lag")
     longest = max(float(lag), 3.0) if isinstance(lag, int | float) else 50.0
-    found: list[list[Tensor]] = []
+    found: list[tuple[list[Tensor], int]] = []
 
     def wanted(like: Tensor) -> Tensor:
         if strength != CHRONO:
@@ -42,9 +42,9 @@ def apply(hand: Hand, strength: float) -> None:
 
     def before_step(stepped: Stepped) -> None:
         while found:  # weights may be changed once the backward pass has used them
-            first, *others = found.pop()
+            (first, *others), sign = found.pop()
             with hand.apart():
-                first.copy_(wanted(first) - sum(others, torch.zeros(())))
+                first.copy_(sign * wanted(first) - sum(others, torch.zeros(())))
             hand.did()
 
     hand.at_start(at_start)

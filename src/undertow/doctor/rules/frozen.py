@@ -13,7 +13,7 @@ from __future__ import annotations
 
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
-from undertow.doctor.saying import found
+from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict
 
 STEPS = 5
@@ -25,6 +25,9 @@ def judge(case: Case) -> Verdict | None:
         return found(
             0.9, f"The loss depends on no parameter that is trained: {case.crash.message}", case.crash_place
         )
+    whole = _whole_network(case)
+    if whole is not None:
+        return whole
     measured = [s for s in case.looked_at if any(s.rates) or not s.rates]
     if len(measured) < STEPS or any(s.update for s in measured):
         return None
@@ -39,6 +42,24 @@ def judge(case: Case) -> Verdict | None:
         parameters=len(case.parameters),
         requiring_gradients=len(free),
     )
+
+
+def _whole_network(case: Case) -> Verdict | None:
+    """One that runs in training and that an optimizer holds, yet frozen throughout, where no matrix learns at all."""
+    if any(p.requires_grad and p.dim() > 1 for p in case.parameters.values()):
+        return None
+    for call in case.calls:
+        own = list(call.module.parameters())
+        if own and not any(p.requires_grad for p in own) and any(id(p) in case.seen.held for p in own):
+            return found(
+                0.9,
+                f"None of the {len(own)} parameters of {call.name} requires a gradient, though an optimizer holds them "
+                f"and {call.name} runs in every step of training.",
+                at(call.line, module=call.name),
+                steps=len(case.steps),
+                parameters=len(own),
+            )
+    return None
 
 
 RULE = Rule("D108", "frozen", judge, ("unfreeze",), explains=("L104",))

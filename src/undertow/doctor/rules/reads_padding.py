@@ -10,10 +10,11 @@ Planted: last step read although rows are padded.
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import partial
 
 import torch
-from torch import Tensor
+from torch import Tensor, nn
 
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
@@ -22,6 +23,7 @@ from undertow.doctor.seating import batch_axis
 from undertow.doctor.seen.batches import Call, first_tensor
 from undertow.doctor.trials import Patient, spread_of
 from undertow.doctor.verdict import Verdict
+from undertow.flow.nested import tensors
 
 MOVED = 0.02  # of the spread of answers
 PADDED = 0.15  # of the rows
@@ -42,7 +44,10 @@ def judge(case: Case) -> Verdict | None:
 def _judge(call: Call, axis: int) -> Verdict | None:
     x = first_tensor(call.arguments)
     assert x is not None
-    pads = padding(x.transpose(0, 1) if axis else x)
+    pads = padding(
+        x.transpose(0, 1) if axis else x,
+        lambda runs: _told(call, x.shape[1 - axis] - runs) or _fills(call, x),
+    )
     if pads is None:
         return None
     patient = Patient.of(call)
@@ -76,8 +81,24 @@ def _judge(call: Call, axis: int) -> Verdict | None:
     )
 
 
-def padding(x: Tensor) -> Tensor | None:
-    """How many steps at the end of each row [B] are filled up; None where rows are not, x is [B, T, ...]."""
+def _told(call: Call, lengths: Tensor) -> bool:
+    """Was the call told these lengths?"""
+    given = [t for t in tensors((call.arguments, call.named)) if t.dim() == 1 and not t.is_floating_point()]
+    return any(len(t) == len(lengths) and bool((t == lengths).double().mean() > 0.9) for t in given)
+
+
+def _fills(call: Call, x: Tensor) -> bool:
+    """Is what rows end with the padding of one of the network's embeddings?"""
+    last = x.flatten()[-1]
+    found = (m.padding_idx for m in call.module.modules() if isinstance(m, nn.Embedding))
+    return not x.is_floating_point() and any(index is not None and int(last) == index for index in found)
+
+
+def padding(x: Tensor, certain: Callable[[Tensor], bool] = lambda runs: False) -> Tensor | None:
+    """How many steps at the end of each row [B] are filled up; None where rows are not, x is [B, T, ...].
+
+    Where every row is, `certain` is asked whether it is padding and no silence of the data's own.
+    """
     if x.dim() < 2 or x.shape[1] < 4 or len(x) < 4:
         return None
     flat = x.flatten(2) if x.dim() > 2 else x.unsqueeze(2)
@@ -91,7 +112,7 @@ def padding(x: Tensor) -> Tensor | None:
         runs
         if share > PADDED
         and len(set(runs.tolist())) > 2
-        and bool((runs == 0).any() | (runs == 1).any() | (share < 1))
+        and (bool((runs == 0).any() | (runs == 1).any() | (share < 1)) or certain(runs))
         else None
     )
 

@@ -32,7 +32,7 @@ def judge(case: Case) -> Verdict | None:
     need = needed(data)
     if need is None or need.steps is None or need.steps < window:
         return None
-    if not case.stuck_in_time and _beyond(need, window) < MORE:
+    if not case.stuck_in_time and (_beyond(need, window) < MORE or case.learned):
         return None
     return found(
         0.93,

@@ -82,6 +82,7 @@ class Bedside:
         """`enough` is asked after every step; `watch` is one that is on already, and measures in the place of ours;
         without it gradients are measured every so many steps."""
         self.ward, self.every = Ward(), every
+        self.also: frozenset[int] = frozenset()  # further steps that are looked at closely
         self._watch, self._borrowed = watch, watch is not None
         self.enough = enough
         self.steps: list[Step] = []
@@ -211,7 +212,7 @@ class Bedside:
     @property
     def closely(self) -> bool:
         """Is this step looked at closely?"""
-        return len(self.steps) < CLOSELY or len(self.steps) in AGAIN
+        return len(self.steps) < CLOSELY or len(self.steps) in AGAIN or len(self.steps) in self.also
 
     def _look(self, closely: bool) -> None:
         """Keep the line of every operation, while steps are looked at closely."""

@@ -21,6 +21,7 @@ class Gate:
     value: Tensor
     sigmoid: Op  # what made it; views lie between
     views: tuple[tuple[int, Op], ...] = ()  # from the product down to the sigmoid: which output of which view
+    flipped: bool = False  # it is 1 less the sigmoid
 
 
 def memory_gate(between: Sequence[Op]) -> Gate | None:
@@ -42,13 +43,16 @@ def _gate_on_memory(product: Op) -> Gate | None:
         return None
     for number, source in enumerate(sources):
         other = sources[1 - number]
+        flipped = source is not None and source.kind in ("Rsub", "Sub")  # 1 - i, of coupled gates
+        if flipped and source is not None:
+            source = through_views(next(iter(source.others), None)) if len(source.others) == 1 else None
         if source is None or source.kind != "Sigmoid":
             continue
         if other is not None and other.kind not in ("Add", "Lerp"):
             continue
         value = product.saved("self" if number == 0 else "other")
         if isinstance(value, Tensor):
-            return Gate(value.detach(), source, tuple(_views(*product.inputs[number])))
+            return Gate(value.detach(), source, tuple(_views(*product.inputs[number])), flipped)
     return None
 
 
@@ -59,9 +63,10 @@ def _views(output: int, op: Op | None) -> Iterator[tuple[int, Op]]:
         output, op = next((n, other) for n, other in op.inputs if other is not None)
 
 
-def forget_biases(graph: Graph) -> list[list[Tensor]]:
-    """Of every recurrence with such a gate: the parts of biases that add up to the gate's own."""
-    found: dict[tuple[int, int], list[Tensor]] = {}
+def forget_biases(graph: Graph) -> list[tuple[list[Tensor], int]]:
+    """Of every recurrence with such a gate: the parts of biases that add up to the gate's own, and the sign with which
+    they open it."""
+    found: dict[tuple[int, int], tuple[list[Tensor], int]] = {}
     for parameter, uses in graph.uses.items():
         levels = graph.levels(parameter) if len(uses) >= LEAST else []
         if len(levels) < LEAST:
@@ -69,8 +74,8 @@ def forget_biases(graph: Graph) -> list[list[Tensor]]:
         start, end = levels[-2][-1], levels[-1][-1]
         gate = memory_gate([op for op in below(end, NEAR) if op.place > start.place])
         parts = _parts(gate) if gate is not None else []
-        if parts:
-            found.setdefault((parts[0].data_ptr(), parts[0].numel()), parts)
+        if gate is not None and parts:
+            found.setdefault((parts[0].data_ptr(), parts[0].numel()), (parts, -1 if gate.flipped else 1))
     return list(found.values())
 
 

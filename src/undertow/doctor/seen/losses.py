@@ -43,6 +43,7 @@ FIRST = frozenset(
         *VIEWS,
     }
 )
+ROWS = 4  # of a batch, that a table of all against all has at least
 DEEP = 4000  # operations of the part of the graph that is loss
 
 
@@ -75,7 +76,18 @@ def losses_of(graph: Graph) -> list[Loss]:
             if other not in seen:
                 seen.add(other)
                 waiting.append((other, then))
-    return found
+    return found if any(loss.spread for loss in found) else found + _stretched(graph)
+
+
+def _stretched(graph: Graph) -> list[Loss]:
+    """A column of outputs less a row of data makes a table, whatever is done with it afterwards: (N, 1) less (N,)."""
+    for op in graph.ops:
+        shape = op.shape
+        if op.kind not in ("Sub", "Rsub") or len(shape) != 2 or shape[0] != shape[1] or shape[0] < ROWS:
+            continue
+        if len(op.others) == 1 and op.others[0].shape in ((shape[0], 1), shape[:1]):
+            return [Loss("difference", 1, op.line, spread=(op.others[0].shape, shape))]
+    return []
 
 
 def _is_loss(op: Op) -> bool:
