@@ -6,7 +6,7 @@ import torch
 from torch import nn
 
 FAULTS = ("axes_swapped", "not_in_optimizer")
-ORDER = False
+ORDER = True  # a reader that reads across the messages is not worth training: the order of axes first
 METRIC = (r"intents recognised: ([\d.einfa+-]+)", "higher")
 
 TOPICS, FILLERS, WORDS_A_TOPIC = 5, 60, 4
