@@ -90,7 +90,8 @@ def loss_picture(told: Diagnosis) -> Figure | None:
     figure = style.new_figure(9.0, 3.6)
     style.heading(figure, "Training loss", "every step" if every == 1 else f"one step in {every}")
     axes = style.bare(figure.add_axes((0.08, 0.14, 0.86, 0.64)))
-    axes.plot(*zip(*points, strict=True), color=style.BLUE, linewidth=1.2)
+    axes.plot(*zip(*points, strict=True), color=style.BLUE, linewidth=1.0, alpha=0.35)
+    axes.plot(*zip(*_smoothed(points), strict=True), color=style.BLUE, linewidth=1.6)
     values = [v for _, v in points]
     if min(values) > 0 and max(values) > 100 * min(values):
         axes.set_yscale("log")
@@ -101,16 +102,19 @@ def loss_picture(told: Diagnosis) -> Figure | None:
     first = next((n for n, x in enumerate(told.losses) if not math.isfinite(x)), None)
     if first is not None:
         axes.axvline(first, color=style.ORANGE, linewidth=1.0)
-        axes.text(
-            first,
-            max(values),
-            f" no number from step {first:,}",
-            color=style.ORANGE,
-            size=style.SMALL,
-            va="top",
-        )
+        late = first > len(told.losses) / 2 or first > 0.6 * points[-1][0]
+        words = f" no number from step {first:,} "
+        axes.text(first, max(values), words, color=style.ORANGE, size=style.SMALL, va="top",
+                  ha="right" if late else "left")  # fmt: skip
     axes.set_xlabel("step", color=style.MUTED, size=style.SMALL)
     return figure
+
+
+def _smoothed(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The mean of each fiftieth of the way."""
+    wide = max(1, len(points) // 50)
+    pieces = [points[n : n + wide] for n in range(0, len(points), wide)]
+    return [(sum(n for n, _ in p) // len(p), sum(x for _, x in p) / len(p)) for p in pieces]
 
 
 def gain_picture(told: Diagnosis) -> Figure | None:
