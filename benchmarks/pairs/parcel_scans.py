@@ -13,7 +13,7 @@ STATIONS, DEPOTS = 8, 4
 
 
 def parcels(count, longest, rng):
-    """Rows of codes, 0 for the road, filled up with zeros, their lengths, the depot (first code) and the last code."""
+    """Rows of codes (0: on the road) filled up with zeros, their lengths, the depot and the last code."""
     depot = torch.randint(DEPOTS, (count,), generator=rng)
     scans = torch.randint(STATIONS, (count, longest), generator=rng)
     scans[torch.rand(count, longest, generator=rng) < 0.4] = 0  # on the road

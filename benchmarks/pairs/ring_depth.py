@@ -50,7 +50,7 @@ def main():
     torch.manual_seed(args.seed)
     rng = torch.Generator().manual_seed(args.seed + 90)
     width = (32, 40, 48, 36, 32)[args.seed % 5]
-    depth = (14, 12, 16, 18, 20)[args.seed % 5]
+    depth = (14, 12, 16, 18, 15)[args.seed % 5]
 
     if "vanishing_depth" in args.mend:
         squash, gain = torch.relu, 2.0

@@ -12,7 +12,7 @@ METRIC = (r"R2 of the total: ([\d.einfa+-]+)", "higher")
 
 
 def rows(count, length, rng):
-    """(count, length, 2): a flow in 0..1 and a mark; one to five marks in the first half; the sum of the marked."""
+    """(count, length, 2): a flow in 0..1 and a mark, on one to five early steps; the sum of the marked."""
     flow = torch.rand(count, length, generator=rng)
     early = torch.rand(count, length // 2, generator=rng).topk(5, dim=1).indices
     counts = torch.arange(5) < torch.randint(1, 6, (count, 1), generator=rng)
