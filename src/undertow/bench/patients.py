@@ -77,18 +77,27 @@ def measure(
 
 
 def _runs(folder: str, faults: Sequence[str], seeds: int) -> Iterator[_Run]:
-    paths = sorted(Path(folder).glob("*.py"))
-    if not paths:
-        raise DataError(
-            f"{folder}: no programs there. Give a folder of sick programs, from a checkout of undertow."
-        )
-    for path in paths:
+    for path in programs_in(folder):
         planted = constants(path).get("FAULTS", ())
         for fault in (*planted, ""):
             if faults and (fault or "healthy") not in faults:
                 continue
             for seed in range(seeds if planted else max(seeds, CONTROLS)):
                 yield _Run(folder, path, fault, seed)
+
+
+def programs_in(folder: str) -> list[Path]:
+    """In order.
+
+    Raises:
+        DataError: there are none.
+    """
+    paths = sorted(Path(folder).glob("*.py"))
+    if not paths:
+        raise DataError(
+            f"{folder}: no programs there. Give a folder of sick programs, from a checkout of undertow."
+        )
+    return paths
 
 
 def constants(path: Path) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from undertow.bench.patients import FOLDERS, SET, constants
+from undertow.bench.patients import FOLDERS, SET, constants, programs_in
 from undertow.doctor.effect import LEAST, beyond
 from undertow.doctor.plan import Plan
 from undertow.doctor.remedy import every_remedy
@@ -26,7 +26,7 @@ from undertow.doctor.score import Score, score_of
 from undertow.doctor.treat import Treatment, treat
 from undertow.doctor.verdict import Verdict
 from undertow.doctor.ward import Arm, Ward
-from undertow.errors import DataError, UndertowError
+from undertow.errors import UndertowError
 
 RECOVERED = 0.9  # of the gap
 REPAIRED = 0.9  # of the programs: the bar
@@ -83,12 +83,7 @@ def measure(wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Row]:
     """
     rules = {rule.planted: rule for rule in every_rule() if repairable(rule)}
     for folder in wanted.folders or FOLDERS:
-        paths = sorted(Path(folder).glob("*.py"))
-        if not paths:
-            raise DataError(
-                f"{folder}: no programs there. Give a folder of sick programs, of a checkout of undertow."
-            )
-        for path in paths:
+        for path in programs_in(folder):
             known = constants(path)
             for fault in known.get("FAULTS", ()):
                 if fault in rules and (not wanted.faults or fault in wanted.faults):
@@ -125,11 +120,7 @@ def _row(path: Path, rule: Rule, metric: tuple[str, str], wanted: Wanted) -> Row
     twins = sick.together([(healthy, Arm(), d) for d in draws])
     score = score_of(next(o for o in twins if o.output), plan, str(path))
     twin = [score.read(o) for o in twins]
-    control = (
-        list(told.control)
-        if told
-        else [score.read(o) for o in sick.together([(sick, Arm(), d) for d in draws])]
-    )
+    control = list(told.control) if told else []
     if len(control) < wanted.seeds:  # nothing was tried
         control = [score.read(o) for o in sick.together([(sick, Arm(), d) for d in draws])]
     drawn = _at_random(sick, score, max(AT_LEAST, len(told.trials) if told else 0), path.stem + rule.planted)

@@ -77,7 +77,7 @@ def run_arm(job: Job) -> Result:
     @contextmanager
     def beside(seen: Bedside) -> Iterator[None]:
         seen.also = frozenset(job.closely)
-        with meter.on(seen):
+        with meter.on():
             if not job.remedy:
                 yield
                 return
@@ -100,10 +100,10 @@ def run_arm(job: Job) -> Result:
         case.seen.seconds,
         len(case.steps),
         late(losses) if losses else None,
-        meter.held_out(case.seen),
+        _held_out(case.seen),
         tuple((n, x) for n, x in enumerate(losses) if n % every == 0),
         sum(hand.changed for hand in hands),
-        f"{case.crash.kind}: {case.crash.message}" if case.crash else "",
+        str(case.crash or ""),
         tuple(v.document() for v in examine(case)) if job.judged else (),
         case.stopped,
     )
@@ -124,34 +124,31 @@ class Meter:
         self.losses: list[float] = []
 
     @contextmanager
-    def on(self, seen: Bedside) -> Iterator[None]:
+    def on(self) -> Iterator[None]:
         """While it lasts."""
-        patches = Patches(lambda error: None)
+        patches = Patches()
         for name in PLAIN_LOSSES:
-            patches.replace(torch.nn.functional, name, self._measured(seen))
+            patches.replace(torch.nn.functional, name, self._measured)
         try:
             yield
         finally:
             patches.undo()
 
-    def _measured(self, seen: Bedside) -> Callable[[Callable[..., Any]], Callable[..., Any]]:
-        def make(original: Callable[..., Any]) -> Callable[..., Any]:
-            def loss(*given: Any, **named: Any) -> Any:
-                found = original(*given, **named)
-                if torch.is_grad_enabled() and found.requires_grad and not torch.compiler.is_compiling():
-                    self.losses.append(float(found.detach().mean()))
-                return found
+    def _measured(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        def loss(*given: Any, **named: Any) -> Any:
+            found = original(*given, **named)
+            if torch.is_grad_enabled() and found.requires_grad and not torch.compiler.is_compiling():
+                self.losses.append(float(found.detach().mean()))
+            return found
 
-            return loss
+        return loss
 
-        return make
 
-    @staticmethod
-    def held_out(seen: Bedside) -> float | None:
-        """The mean over the last time; None where it was never taken."""
-        last = max((step for step, _, _ in seen.held_out), default=None)
-        found = [float(value) for step, value, _ in seen.held_out if step == last]
-        return sum(found) / len(found) if found else None
+def _held_out(seen: Bedside) -> float | None:
+    """The mean over the last time that a loss was taken without gradients; None where it never was."""
+    last = max((step for step, _, _ in seen.held_out), default=None)
+    found = [float(value) for step, value, _ in seen.held_out if step == last]
+    return sum(found) / len(found) if found else None
 
 
 if __name__ == "__main__":

@@ -35,6 +35,9 @@ class Crash:
     message: str
     line: Line
 
+    def __str__(self) -> str:
+        return f"{self.kind}: {self.message}"
+
 
 @dataclass
 class Case:
@@ -102,9 +105,7 @@ class Case:
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
         """All that is known to be trained, or could be."""
-        found: dict[str, Tensor] = dict(self.network.named_parameters())
-        found.update(dict(self.seen.raw.values()))
-        return found
+        return self.seen.parameters()
 
     # ---- back in time
 

@@ -132,7 +132,7 @@ def of(case: Case, script: str, arguments: Sequence[str] = ()) -> Diagnosis:
         layers=tuple((name, float(gradient)) for name, gradient in layers if gradient),
         stopped=case.stopped,
         trained=case.seen.backwards > 0,
-        crash=f"{case.crash.kind}: {case.crash.message}" if case.crash else "",
+        crash=str(case.crash or ""),
     )
 
 

@@ -62,7 +62,7 @@ class Hand:
     _handles: list[Any] = field(default_factory=list)
     _met: set[int] = field(default_factory=set)
     _begun: bool = False
-    _patches: Patches = field(default_factory=lambda: Patches(_raise))
+    _patches: Patches = field(default_factory=Patches)
 
     @property
     def line(self) -> Line:
@@ -109,21 +109,15 @@ class Hand:
     @contextmanager
     def apart(self) -> Iterator[None]:
         """Random numbers drawn meanwhile do not change the script's own."""
-
         devices = list(range(torch.cuda.device_count()))
         with self.seen.aside(), torch.random.fork_rng(devices=devices), torch.no_grad():
             yield
-
-    def parameters(self) -> dict[str, Tensor]:
-        """All that is known to be trained, or could be, by name."""
-        found: dict[str, Tensor] = dict(self.seen.ward.named_parameters())
-        return {**dict(self.seen.raw.values()), **found}
 
     def recurrent(self, parameters: dict[str, Tensor]) -> list[Tensor]:
         """Of these, the weights of the recurrence that the fault is in, or of all that torch's layers have."""
         own = {id(p) for p in parameters.values()}
         place = self.fault.where.parameter or self.fault.where.module
-        known = {name: p for name, p in {**self.parameters(), **parameters}.items() if id(p) in own}
+        known = {name: p for name, p in {**self.seen.parameters(), **parameters}.items() if id(p) in own}
         if place in known:
             return [known[place]]
         inside = [p for name, p in known.items() if name.startswith(place) and _recurs(name)]
@@ -219,7 +213,3 @@ def _recurs(name: str) -> bool:
 
 def _held(optimizer: Optimizer) -> list[Tensor]:
     return [p for group in optimizer.param_groups for p in group["params"]]
-
-
-def _raise(error: Exception) -> None:
-    raise error

@@ -113,7 +113,7 @@ def treat(
         raise DataError(f"{script}: no step of training was seen. {first.error}".rstrip())
     arms, edits = arms_for(verdicts, plan.most)
     score = score_of(first, plan, str(script))
-    treated = tried(ward, [Arm(), *arms], tell) if arms else [[first]]
+    treated = tried(ward, first, arms, tell) if arms else [[first]]
     numbers = [[score.read(o) for o in own] for own in treated]
     worst = beyond([x for row in numbers for x in row], plan.goal)
     trials = [

@@ -118,22 +118,20 @@ def _result(text: str) -> Result:
     return Result(**{**told, "verdicts": tuple(told["verdicts"])})
 
 
-def tried(ward: Ward, arms: Sequence[Arm], tell: Tell) -> list[list[Outcome]]:
-    """Every arm at every draw; the controls first, by which the others' patience goes."""
-    draws = range(ward.plan.draws)
+def tried(ward: Ward, control: Outcome, arms: Sequence[Arm], tell: Tell) -> list[list[Outcome]]:
+    """Control and arms at every draw; `control` is that of draw 0. By the controls the others' patience goes."""
+    more = range(1, ward.plan.draws)
     try:
         with ThreadPoolExecutor(ward.plan.workers) as pool:
-            done = list(
-                _told(pool.map(lambda d: ward.outcome(arms[0], d, None), draws), "control", len(draws), tell)
-            )
+            alike = pool.map(lambda d: ward.outcome(Arm(), d, None), more)
+            done = [control, *_told(alike, "further control", len(more), tell)]
             slowest = max((o.result.seconds for o in done if o.result), default=60.0)
             limit = PATIENCE * slowest + 60.0
-            first = list(
-                _told(pool.map(lambda a: ward.outcome(a, 0, limit), arms[1:]), "remedy", len(arms) - 1, tell)
-            )
-            going = [(n, d) for n, o in enumerate(first) if _goes_on(o) for d in draws[1:]]
-            more = pool.map(lambda job: ward.outcome(arms[1 + job[0]], job[1], limit), going)
-            rest = list(_told(more, "further draw", len(going), tell))
+            treated = pool.map(lambda arm: ward.outcome(arm, 0, limit), arms)
+            first = list(_told(treated, "remedy", len(arms), tell))
+            going = [(n, d) for n, o in enumerate(first) if _goes_on(o) for d in more]
+            again = pool.map(lambda job: ward.outcome(arms[job[0]], job[1], limit), going)
+            rest = list(_told(again, "further draw", len(going), tell))
     except BaseException:
         ward.end()
         raise

@@ -10,8 +10,8 @@ from undertow.doctor.diagnosis import Diagnosis
 from undertow.doctor.remedy import sentence
 from undertow.doctor.verdict import Verdict
 from undertow.report import style
-from undertow.report.markup import Markup, document, picture, section, table, tag
-from undertow.report.save import figure_png
+from undertow.report.markup import Markup, document, section, table, tag
+from undertow.report.save import embedded
 
 SHOWN = 2000  # points of a curve
 
@@ -27,15 +27,15 @@ def diagnosis_page(told: Diagnosis) -> str:
             tag("p", headline(told), class_="verdict"),
         ),
         *[_verdict(v) for v in told.verdicts],
-        section("How the loss went", *_pictures([loss_picture(told)], "Loss by step")),
+        section("How the loss went", *embedded(loss_picture(told), "Loss by step")),
         section(
             "What its end feels of the past",
-            *_pictures([gain_picture(told)], "Gain against lag"),
+            *embedded(gain_picture(told), "Gain against lag"),
             note="‖∂h_T/∂h_(T-k)‖: where it falls below 0.01, nothing is felt any more.",
         ),
         section(
             "Where its gradients go",
-            *_pictures([layer_picture(told)], "Gradient by layer"),
+            *embedded(layer_picture(told), "Gradient by layer"),
             note="Root mean square of the gradient at each weight's products, in the order of use.",
         ),
     ]
@@ -75,10 +75,6 @@ def _shown(value: object) -> str:
     if isinstance(value, list):
         return ", ".join(_shown(v) for v in value[:12]) + (" …" if len(value) > 12 else "")
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
-
-
-def _pictures(figures: list[Figure | None], alt: str) -> list[Markup]:
-    return [picture(figure_png(f, dpi=160), alt) for f in figures if f is not None]
 
 
 def loss_picture(told: Diagnosis) -> Figure | None:

@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from undertow.report.markup import Markup, picture
 from undertow.training.storage import write_atomic
 
 
@@ -18,6 +19,11 @@ def write_text(path: Path, text: str) -> None:
 def write_bytes(path: Path, data: bytes) -> None:
     """Replace a file, wholly or not at all."""
     write_atomic(path, data)
+
+
+def embedded(figure: Figure | None, alt: str) -> list[Markup]:
+    """A figure inside a page; nothing where there is none."""
+    return [picture(figure_png(figure, dpi=160), alt)] if figure is not None else []
 
 
 def figure_png(figure: Figure, *, dpi: int = 200) -> bytes:

@@ -9,8 +9,8 @@ from matplotlib.figure import Figure
 
 from undertow.doctor.treat import Treatment, Trial
 from undertow.report import style
-from undertow.report.markup import Markup, document, picture, section, table, tag
-from undertow.report.save import figure_png
+from undertow.report.markup import document, section, table, tag
+from undertow.report.save import embedded
 
 DRAWN = 12  # remedies in the picture
 
@@ -32,11 +32,11 @@ def treatment_page(told: Treatment) -> str:
         section("What is wrong", *[tag("p", f"{v['code']} {v['name']}: {v['says']}") for v in told.verdicts]),
         section(
             "With each remedy, and without",
-            *_pictures(score_picture(told, tried), "Score by remedy"),
+            *embedded(score_picture(told, tried), "Score by remedy"),
             table(rows, ("remedy", "what came of it")),
             note=f"A dot a draw. Score: {told.score}; {told.goal} is better.",
         ),
-        section("How the loss went", *_pictures(curves_picture(told), "Loss by step, without and with")),
+        section("How the loss went", *embedded(curves_picture(told), "Loss by step, without and with")),
         section(
             "Edits that only you can make",
             *(
@@ -76,10 +76,6 @@ def _mean(scores: Sequence[float]) -> str:
     if len(known) < len(scores):
         return f"no number in {len(scores) - len(known)} of {len(scores)}"
     return f"{sum(known) / len(known):.4g}"
-
-
-def _pictures(figure: Figure | None, alt: str) -> list[Markup]:
-    return [picture(figure_png(figure, dpi=160), alt)] if figure is not None else []
 
 
 def score_picture(told: Treatment, tried: Sequence[Trial]) -> Figure | None:

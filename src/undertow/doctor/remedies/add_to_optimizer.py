@@ -18,7 +18,7 @@ def apply(hand: Hand, strength: float) -> None:
             return
         missing: list[Tensor] = [
             p
-            for name, p in hand.parameters().items()
+            for name, p in hand.seen.parameters().items()
             if name in names and p.requires_grad and id(p) not in hand.seen.held
         ]
         stepped.optimizer.param_groups[0]["params"].extend(missing)

@@ -6,6 +6,8 @@ Sources: a bias of 1, Gers, Schmidhuber & Cummins 2000, Jozefowicz, Zaremba & Su
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
@@ -52,7 +54,7 @@ def apply(hand: Hand, strength: float) -> None:
     hand.before_step(before_step)
 
 
-def _of_torch(module: nn.Module, wanted) -> None:  # type: ignore[no-untyped-def]
+def _of_torch(module: nn.Module, wanted: Callable[[Tensor], Tensor]) -> None:
     """Gates stand in the order i, f, g, o; of the two biases one is 0."""
     for name, bias in module.named_parameters(recurse=False):
         if name.startswith("bias"):

@@ -385,6 +385,12 @@ class Bedside:
     def _ledgers_of_step(self) -> list[Ledger]:
         return list(self._ledgers.values()) or ([self._by_hand] if self._by_hand is not None else [])
 
+    def parameters(self) -> dict[str, Tensor]:
+        """All that is known to be trained, or could be, by name."""
+        found: dict[str, Tensor] = dict(self.ward.named_parameters())
+        found.update(dict(self.raw.values()))
+        return found
+
     def names(self) -> dict[int, str]:
         """Of every parameter, by id."""
         found = {id(p): name for name, p in self.ward.named_parameters()}

@@ -18,8 +18,6 @@ from undertow.doctor.seen.gates import NEAR, memory_gate
 from undertow.doctor.seen.graph import Graph, Op, below, reaches
 from undertow.doctor.seen.lines import Line
 
-LEAST = 4  # uses that make a chain
-
 
 @dataclass(frozen=True)
 class Chain:
@@ -37,12 +35,7 @@ class Chain:
 
 def chains_of(graph: Graph, generator: torch.Generator) -> list[Chain]:
     """All of them; weights that are used side by side in one recurrence count once, by their first."""
-    found = []
-    for parameter, uses in graph.uses.items():
-        levels = graph.levels(parameter) if len(uses) >= LEAST else []
-        if len(levels) >= LEAST:
-            found.append(_chain(parameter, [level[-1] for level in levels], generator))
-    return _apart(found)
+    return _apart([_chain(parameter, ops, generator) for parameter, ops in graph.recurrences()])
 
 
 def _apart(chains: list[Chain]) -> list[Chain]:

@@ -10,7 +10,6 @@ from torch import Tensor
 from undertow.doctor.seen.graph import BY_ELEMENT, VIEWS, Graph, Op, below, parameter_behind, through_views
 
 NEAR = 60  # operations around a use in which gates are looked for
-LEAST = 4  # uses that make a recurrence
 SUMS = ("Add", "Addmm", "Linear")
 
 
@@ -67,11 +66,7 @@ def forget_biases(graph: Graph) -> list[tuple[list[Tensor], int]]:
     """Of every recurrence with such a gate: the parts of biases that add up to the gate's own, and the sign with which
     they open it."""
     found: dict[tuple[int, int], tuple[list[Tensor], int]] = {}
-    for parameter, uses in graph.uses.items():
-        levels = graph.levels(parameter) if len(uses) >= LEAST else []
-        if len(levels) < LEAST:
-            continue
-        start, end = levels[-2][-1], levels[-1][-1]
+    for _, (*_, start, end) in graph.recurrences():
         gate = memory_gate([op for op in below(end, NEAR) if op.place > start.place])
         parts = _parts(gate) if gate is not None else []
         if gate is not None and parts:

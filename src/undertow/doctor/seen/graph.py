@@ -17,6 +17,7 @@ from torch import Tensor
 from undertow.doctor.seen.lines import Line, in_traceback
 
 MOST = 200_000  # operations; a larger graph is not read
+STEPS = 4  # uses of a parameter, one after another, that make a recurrence
 MODULE = "undertow.doctor.module"  # key of a node's own notes
 LEAF = "torch::autograd::AccumulateGrad"
 VIEWS = frozenset(
@@ -225,6 +226,13 @@ class Graph:
                 height += 1
             heights[op] = height
         return [found[level] for level in sorted(found)]
+
+    def recurrences(self) -> Iterator[tuple[int, list[Op]]]:
+        """Parameters, by id, whose uses depend on one another, and one use a step."""
+        for parameter, uses in self.uses.items():
+            levels = self.levels(parameter) if len(uses) >= STEPS else []
+            if len(levels) >= STEPS:
+                yield parameter, [level[-1] for level in levels]
 
     @staticmethod
     def _least(op: Op) -> int:

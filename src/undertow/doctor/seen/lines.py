@@ -15,7 +15,7 @@ PACKAGE = Path(__file__).parents[2]
 SEEN = f"{Path(__file__).parent}{os.sep}"
 FLOW = str(PACKAGE / "flow")
 STAND_INS = tuple(
-    str(PACKAGE.joinpath("doctor", *place)) for place in (("remedies",), ("arm.py",), ("seen", "patches.py"))
+    str(PACKAGE / "doctor" / name) for name in ("remedies", "detaching.py", "arm.py", "seen/patches.py")
 )
 LIBRARIES = tuple(
     f"{Path(folder).resolve()}{os.sep}"
@@ -60,19 +60,19 @@ def calling() -> Line:
 
 def calling_itself() -> Line:
     """The line that calls what is listened to, if it is the user's own and no library's."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(SEEN):
-        frame = frame.f_back  # type: ignore[assignment]
-    if frame is None or not of_user(frame.f_code.co_filename):
-        return Line()
-    return Line(frame.f_code.co_filename, frame.f_lineno)
+    return _behind(SEEN)
 
 
 def calling_past_us() -> Line:
     """The user's own line that calls what stands in the place of one of torch's functions; nothing where a library
     calls it, or we ourselves."""
-    frame = sys._getframe(1)
-    while frame is not None and frame.f_code.co_filename.startswith(STAND_INS):
+    return _behind(STAND_INS)
+
+
+def _behind(ours: str | tuple[str, ...]) -> Line:
+    """The first frame that is none of these files', if it is the user's own."""
+    frame = sys._getframe(2)
+    while frame is not None and frame.f_code.co_filename.startswith(ours):
         frame = frame.f_back  # type: ignore[assignment]
     if frame is None or not of_user(frame.f_code.co_filename):
         return Line()

@@ -14,8 +14,9 @@ Listener = Callable[[tuple[Any, ...], dict[str, Any]], Callable[[Any], None] | N
 class Patches:
     """Replaces attributes; `undo` puts the old ones back."""
 
-    def __init__(self, failed: Callable[[Exception], None]) -> None:
-        self.failed = failed  # told of what goes wrong in listening: whoever calls must not feel it
+    def __init__(self, failed: Callable[[Exception], None] | None = None) -> None:
+        """`failed` is told of what goes wrong in listening, for whoever calls must not feel it; None: it is raised."""
+        self.failed = failed
         self._old: list[tuple[Any, str, Any, bool]] = []
 
     def hear(self, owner: Any, name: str, listener: Listener) -> None:
@@ -47,7 +48,9 @@ class Patches:
     def _heard(self, listener: Callable[..., Any], *given: Any) -> Any:
         try:
             return listener(*given)
-        except Exception as error:  # noqa: BLE001 - ours, and no fault of the script's
+        except Exception as error:
+            if self.failed is None:
+                raise
             self.failed(error)
             return None
 
