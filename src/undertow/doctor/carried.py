@@ -6,10 +6,13 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from undertow.doctor.seen.batches import Call, first_tensor
+from undertow.doctor.seen.batches import Call, first_tensor, one_a_row
 from undertow.doctor.trials import Patient, differ, spread_of
 
 ALIKE = 0.1  # of the squares by which rows differ, that neighbours in time differ by
+
+FEWEST = 2  # pairs of batches
+STRANGERS = 0.3  # share of them
 
 
 def keeps_state(calls: Sequence[Call]) -> nn.Module | None:
@@ -22,12 +25,28 @@ def keeps_state(calls: Sequence[Call]) -> nn.Module | None:
     return None
 
 
+def handed_on(calls: Sequence[Call]) -> list[tuple[Call, Call]]:
+    """Calls of a later step that were handed the state that an earlier one gave, each with that one."""
+    return [(calls[c.fed], c) for c in calls if c.fed is not None and calls[c.fed].step < c.step]
+
+
+def rows_go_on(pairs: Sequence[tuple[Call, Call]]) -> list[bool]:
+    """Of those of which it can be told."""
+    told = [continues(earlier, later) for earlier, later in pairs]
+    return [t for t in told if t is not None]
+
+
+def of_strangers(go_on: Sequence[bool]) -> bool:
+    """Do hardly any rows go on where those before left off?"""
+    return len(go_on) >= FEWEST and sum(go_on) <= STRANGERS * len(go_on)
+
+
 def continues(earlier: Call, later: Call) -> bool | None:
     """Do the rows of a batch go on where those of another ended? None where that cannot be told."""
     before, after = first_tensor(earlier.arguments), first_tensor(later.arguments)
     if before is None or after is None or before.dim() < 2:
         return None
-    if _one_a_row(later, after):
+    if one_a_row(earlier) or one_a_row(later):
         return False  # every row is a sample of its own
     if before.shape != after.shape:
         return None
@@ -35,16 +54,6 @@ def continues(earlier: Call, later: Call) -> bool | None:
     told += [_by_numbers(before, after, axis) for axis in (1, 0)]
     known = [t for t in told if t is not None]
     return any(known) if known else None
-
-
-def _one_a_row(call: Call, x: Tensor) -> bool:
-    target = call.target
-    return (
-        target is not None
-        and target.dim() >= 1
-        and target.numel() < x.shape[0] * x.shape[1]
-        and target.shape[0] in x.shape[:2]
-    )
 
 
 def _by_target(before: Tensor, after: Tensor, target: Tensor | None, axis: int) -> bool | None:

@@ -13,9 +13,10 @@ import torch
 from torch import Tensor, nn
 
 from undertow.doctor.asked import Laid, laid, needed
+from undertow.doctor.baseline import baseline, of_numbers
 from undertow.doctor.needed_lag import NeededLag
 from undertow.doctor.seating import batch_axis
-from undertow.doctor.seen.batches import Call
+from undertow.doctor.seen.batches import Call, by_network, first_tensor, of_head
 from undertow.doctor.seen.bedside import Bedside
 from undertow.doctor.seen.lines import Line
 from undertow.doctor.seen.step import Step
@@ -131,12 +132,21 @@ class Case:
         return max(middles, key=lambda walk: (walk.horizon, walk.steps), default=None)
 
     @cached_property
+    def walking(self) -> list[Call]:
+        """Calls of the first network that a recurrence was seen in, with its input; of all where none was."""
+        walked = {walk.name for walk in self.walks} | {time.module for time in self.times}
+        networks = by_network([c for c in self.calls if first_tensor(c.arguments) is not None])
+        own = [calls for calls in networks if any(_within(name, calls[0].name) for name in walked)]
+        return own[0] if own else self.calls
+
+    @cached_property
     def sequences(self) -> Laid | None:
         """Inputs with their targets, time first, where the network walks over its inputs."""
+        return self._laid(self.walking)
+
+    def _laid(self, calls: Sequence[Call]) -> Laid | None:
         lengths = {walk.steps for walk in self.walks} | {time.steps for time in self.times}
-        return laid(
-            self.calls, sorted(lengths), batch_axis(self.calls, self.batch_sizes) if self.recurring else None
-        )
+        return laid(calls, sorted(lengths), batch_axis(calls, self.batch_sizes) if self.recurring else None)
 
     @cached_property
     def recurring(self) -> set[Line]:
@@ -151,7 +161,17 @@ class Case:
     @cached_property
     def needed(self) -> NeededLag | None:
         """How far back the data ask to look; None where nothing can be said."""
-        return needed(self.sequences) if self.probing and self.sequences is not None else None
+        if not self.probing or self.sequences is None:
+            return None
+        heads = [self.sequences, *self._of_other_heads()]
+        found = [need for head in heads if (need := needed(head)) is not None]
+        return max(found, key=lambda need: -1 if need.steps is None else need.steps, default=None)
+
+    def _of_other_heads(self) -> list[Laid]:
+        heads = max((len(c.others) for c in self.walking), default=0)
+        return [
+            data for head in range(heads) if (data := self._laid(of_head(self.walking, head))) is not None
+        ]
 
     # ---- how training went
 
@@ -192,26 +212,16 @@ class Case:
     def baseline(self) -> float | None:
         """The loss of the best that says the same of everything, from the targets that were seen; None where
         unknown."""
-        found = [
-            (loss.kind, loss.target) for s in self.studies for loss in s.losses if loss.target is not None
-        ]
-        classes = [t.flatten() for kind, t in found if kind == "cross-entropy" and not t.is_floating_point()]
-        if classes:
-            _, counts = torch.cat(classes)[torch.cat(classes) >= 0].unique(return_counts=True)  # type: ignore[no-untyped-call]
-            shares = counts.double() / counts.sum()
-            return float(-(shares * shares.log()).sum())
-        numbers = [t.double().flatten() for kind, t in found if kind == "squared error"]
-        if not numbers and any(
+        told = baseline(self.studies)
+        by_hand = any(
             loss.kind == "squared error" and loss.difference is not None
             for s in self.studies
             for loss in s.losses
-        ):
-            numbers = [
-                c.target.double().flatten()
-                for c in self.calls
-                if c.target is not None and c.target.is_floating_point()
-            ]
-        return float(torch.cat(numbers).var(correction=0)) if numbers else None
+        )
+        if told is not None or not by_hand:
+            return told
+        numbers = [c.target for c in self.calls if c.target is not None and c.target.is_floating_point()]
+        return of_numbers(numbers) if numbers else None
 
     @cached_property
     def commonest(self) -> float | None:
@@ -333,6 +343,10 @@ class Case:
     def layer_of(self, study: Study, parameter: str) -> Layer | None:
         """By name."""
         return next((layer for layer in study.layers if layer.parameter == parameter), None)
+
+
+def _within(name: str, network: str) -> bool:
+    return name == network or name.startswith(f"{network}.")
 
 
 def _sound(layer: Layer) -> bool:

@@ -35,8 +35,9 @@ def _asked(rule: Rule, case: Case) -> Verdict | None:
 
 
 def ordered(verdicts: Sequence[Verdict], rules: Sequence[Rule]) -> list[Verdict]:
-    """Causes first, then what they explain, each by confidence."""
+    """Causes first, then what they explain, each by confidence; of two that are as sure, wrong wiring first."""
     explains = {rule.code: set(rule.explains) for rule in rules}
+    wiring = {rule.code for rule in rules if rule.wiring}
     present = {v.code for v in verdicts}
     because = {
         v.code: tuple(
@@ -44,7 +45,16 @@ def ordered(verdicts: Sequence[Verdict], rules: Sequence[Rule]) -> list[Verdict]
         )
         for v in verdicts
     }
-    rows = sorted(verdicts, key=lambda v: (_depth(v.code, because), -v.confidence, v.code))
+    rows = sorted(
+        verdicts,
+        key=lambda v: (
+            _depth(v.code, because),
+            -round(v.confidence, 1),
+            v.code not in wiring,
+            -v.confidence,
+            v.code,
+        ),
+    )
     return [replace(v, rank=n + 1, because_of=because[v.code]) for n, v in enumerate(rows)]
 
 

@@ -25,6 +25,9 @@ class Rule:
     judge: Callable[[Case], Verdict | None]
     remedies: tuple[str, ...]
     explains: tuple[str, ...] = ()  # codes of what it causes: they stand behind it
+    wiring: bool = (
+        False  # something else is computed than was meant: what is learned then is not what was asked for
+    )
     page: str = ""
     planted: str = ""  # what its file, and a program that has it, call it
 

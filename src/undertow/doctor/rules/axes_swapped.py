@@ -10,11 +10,13 @@ Planted: batch and time axes swapped.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.seating import batch_axis
-from undertow.doctor.seen.batches import Call, first_tensor
+from undertow.doctor.seen.batches import Call, by_network, first_tensor
 from undertow.doctor.trials import Patient, differ, only, replaced, spread_of
 from undertow.doctor.verdict import Verdict
 
@@ -23,8 +25,13 @@ def judge(case: Case) -> Verdict | None:
     """Walks against rows; then one row is replaced, and the others' answers are looked at."""
     walked = {walk.steps for walk in case.walks} | {time.steps for time in case.times}
     calls = [c for c in case.calls if (x := first_tensor(c.arguments)) is not None and x.dim() >= 2]
+    verdicts = (_judge(case, own, walked) for own in by_network(calls)) if walked else ()
+    return next((v for v in verdicts if v is not None), None)
+
+
+def _judge(case: Case, calls: Sequence[Call], walked: set[int]) -> Verdict | None:
     axis = batch_axis(calls, case.batch_sizes)
-    if axis is None or not walked:
+    if axis is None:
         return None
     for call in calls[:8]:
         x = first_tensor(call.arguments)
@@ -77,4 +84,5 @@ RULE = Rule(
     judge,
     ("transpose",),
     explains=("T101", "T102", "T108", "T112", "L104", "L110", "T103", "D101", "T109"),
+    wiring=True,
 )

@@ -32,4 +32,6 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("L106", "double softmax", judge, ("logits",), explains=("L104", "D101", "T101", "L110"))
+RULE = Rule(
+    "L106", "double softmax", judge, ("logits",), explains=("L104", "D101", "T101", "L110"), wiring=True
+)

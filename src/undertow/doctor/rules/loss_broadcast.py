@@ -40,4 +40,5 @@ RULE = Rule(
     judge,
     ("match_shapes",),
     explains=("L110", "D101", "L104", "T101"),
+    wiring=True,
 )

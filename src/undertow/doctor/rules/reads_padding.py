@@ -20,7 +20,7 @@ from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.seating import batch_axis
-from undertow.doctor.seen.batches import Call, first_tensor
+from undertow.doctor.seen.batches import Call, by_network, first_tensor
 from undertow.doctor.trials import Patient, spread_of
 from undertow.doctor.verdict import Verdict
 from undertow.flow.nested import tensors
@@ -32,12 +32,13 @@ PADDED = 0.15  # of the rows
 def judge(case: Case) -> Verdict | None:
     """Cuts the padding off rows that have some, one at a time."""
     calls = [c for c in case.calls if (x := first_tensor(c.arguments)) is not None and x.dim() >= 2]
-    axis = batch_axis(calls, case.batch_sizes)
-    for call in calls[-3:]:
-        for rows in (axis,) if axis is not None else (0, 1):
-            verdict = _judge(call, rows)
-            if verdict is not None:
-                return verdict
+    for own in by_network(calls):
+        axis = batch_axis(own, case.batch_sizes)
+        for call in own[-3:]:
+            for rows in (axis,) if axis is not None else (0, 1):
+                verdict = _judge(call, rows)
+                if verdict is not None:
+                    return verdict
     return None
 
 
@@ -154,4 +155,4 @@ def _moved(whole: Tensor, cut: Tensor, axis: int) -> float:
     return float((whole - cut).abs().max())
 
 
-RULE = Rule("T108", "reads padding", judge, ("read_at_lengths",), explains=("T101", "T103"))
+RULE = Rule("T108", "reads padding", judge, ("read_at_lengths",), explains=("T101", "T103"), wiring=True)

@@ -90,4 +90,4 @@ def _sees(call: Call, axis: int, ahead: int) -> bool:
     return differ(before.narrow(own, 0, middle + 1), after.narrow(own, 0, middle + 1), spread_of(before))
 
 
-RULE = Rule("T112", "sees the future", judge, ("causal",), explains=("L110",))
+RULE = Rule("T112", "sees the future", judge, ("causal",), explains=("L110",), wiring=True)

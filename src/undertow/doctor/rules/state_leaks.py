@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import itertools
 
-from undertow.doctor.carried import continues, keeps_state
+from undertow.doctor.carried import FEWEST, handed_on, keeps_state, of_strangers, rows_go_on
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
@@ -21,19 +21,16 @@ from undertow.doctor.verdict import Verdict
 
 def judge(case: Case) -> Verdict | None:
     """Is state carried, and do the rows go on?"""
-    pairs = [
-        (case.calls[c.fed], c) for c in case.calls if c.fed is not None and case.calls[c.fed].step < c.step
-    ]
+    pairs = handed_on(case.calls)
     how = "handed to it"
-    if len(pairs) < 2:
+    if len(pairs) < FEWEST:
         inner = keeps_state(case.calls)
         if inner is None:
             return None
         own = [c for c in case.calls if c.module is inner]
         pairs, how = [(a, b) for a, b in itertools.pairwise(own) if a.step < b.step], "kept in it"
-    goes_on = [continues(a, b) for a, b in pairs]
-    known = [g for g in goes_on if g is not None]
-    if len(known) < 2 or sum(known) > 0.3 * len(known):
+    known = rows_go_on(pairs)
+    if not of_strangers(known):
         return None
     call = pairs[0][1]
     shuffled = any(shuffles for _, shuffles in case.seen.loaders.values())
@@ -49,4 +46,4 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("T109", "state leaks", judge, ("reset_state",), explains=("T101", "T104"))
+RULE = Rule("T109", "state leaks", judge, ("reset_state",), explains=("T101",), wiring=True)

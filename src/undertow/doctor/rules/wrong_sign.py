@@ -64,4 +64,5 @@ RULE = Rule(
     judge,
     ("flip_sign",),
     explains=("L103", "D103", "D102", "L109", "T102", "L110", "T110", "D101", "T101"),
+    wiring=True,
 )

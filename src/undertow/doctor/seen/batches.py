@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 import torch
@@ -28,6 +29,7 @@ class Call:
     output: Any
     line: Line
     target: Tensor | None = None  # of the loss that read what it gave
+    others: tuple[Tensor, ...] = ()  # of further losses, where there are several heads
     fed: int | None = None  # an earlier call, whose result, or a part of it, it was handed
 
 
@@ -69,6 +71,27 @@ class Calls:
             if earlier.module is call.module:
                 return place if is_state_of((call.arguments, call.named), earlier.output) else None
         return None
+
+
+def of_head(calls: Sequence[Call], head: int) -> list[Call]:
+    """The same calls, with the target of a further loss."""
+    return [replace(c, target=c.others[head]) for c in calls if head < len(c.others)]
+
+
+def one_a_row(call: Call) -> bool:
+    """Is there a target for every row, and not for every step? Then the row ends with the call."""
+    x, target = first_tensor(call.arguments), call.target
+    if x is None or x.dim() < 2 or target is None or target.dim() < 1:
+        return False
+    return target.numel() < x.shape[0] * x.shape[1] and target.shape[0] in x.shape[:2]
+
+
+def by_network(calls: Sequence[Call]) -> list[list[Call]]:
+    """In the order in which they were first asked."""
+    found: dict[int, list[Call]] = {}
+    for call in calls:
+        found.setdefault(id(call.module), []).append(call)
+    return list(found.values())
 
 
 def apart(tensor: Tensor) -> Tensor:

@@ -24,11 +24,11 @@ from torch.optim.optimizer import (
 )
 from torch.utils.data import DataLoader, RandomSampler
 
-from undertow.doctor.seen.batches import Call, Calls, first_tensor
+from undertow.doctor.seen.batches import Call, Calls, apart, by_network, first_tensor
 from undertow.doctor.seen.graph import MODULE, Graph, count_now, reach, read_by_steps
 from undertow.doctor.seen.ledger import Ledger
 from undertow.doctor.seen.lines import Line, calling, calling_itself, ours
-from undertow.doctor.seen.losses import losses_of
+from undertow.doctor.seen.losses import HEADS, losses_of, targets_of
 from undertow.doctor.seen.naming import name_of, networks_with
 from undertow.doctor.seen.patches import Patches
 from undertow.doctor.seen.spoilt import BadData, Singular, bad_among, bad_in_graph
@@ -112,7 +112,7 @@ class Bedside:
         self._since = 0  # autograd's count at the last step
         self._running: list[tuple[nn.Module, int]] = []
         self._anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
-        self._last: Call | None = None
+        self._asked: list[Call] = []  # calls of whole networks since the last backward pass
         self._asking = False  # the last call of a network was made without gradients
         self.right: list[
             tuple[int, float]
@@ -262,7 +262,7 @@ class Bedside:
                 call = Call(
                     module, self.ward.names[module], len(self.steps), arguments, named, output, calling()
                 )
-                self._last = call
+                self._asked.append(call)
                 self.calls.add(call)
 
     def _mark(self, module: nn.Module, output: Any, oldest: int) -> None:
@@ -314,6 +314,7 @@ class Bedside:
 
     def _studied(self, root: Tensor) -> Callable[[], None]:
         if not self.closely and len(self.steps) >= TARGETS:
+            self._asked.clear()
             return lambda: None
         graph = Graph(root)
         if not self.closely:
@@ -352,7 +353,8 @@ class Bedside:
     def _pair(self, graph: Graph, losses: list[Any]) -> None:
         """Put the target beside what the network was called with; of a loop over raw tensors the graph knows the
         inputs."""
-        target = next((loss.target for loss in losses if loss.target is not None), None)
+        targets = targets_of(losses)
+        target = targets[0] if targets else None
         if not self.ward.names and target is not None and self.calls.wanted:
             read = read_by_steps(graph, 8)
             if read is not None:
@@ -361,15 +363,19 @@ class Bedside:
                 )
                 self.calls.kept[-1].target = target.detach().clone()
             return
-        if self._last is None or self._last.target is not None:
-            return
-        if target is not None:
-            self._last.target = target.detach().clone()
+        asked, self._asked = self._asked, []
+        if not asked:
             return
         difference = next((loss.difference for loss in losses if loss.difference is not None), None)
-        output = first_tensor(self._last.output)
-        if difference is not None and output is not None and output.numel() == difference.numel():
-            self._last.target = output.detach().reshape(difference.shape) - difference.detach()
+        output = first_tensor(asked[-1].output)
+        if target is None and difference is not None and output is not None:
+            fits = output.numel() == difference.numel()
+            target = output.detach().reshape(difference.shape) - difference.detach() if fits else None
+        if target is None:
+            return
+        others = targets[1:] if len(targets) <= HEADS else []
+        for *_, call in by_network(asked):  # an encoder before its head; the last of several windows
+            call.target, call.others = apart(target), tuple(map(apart, others))
 
     @property
     def studied_ids(self) -> set[int]:

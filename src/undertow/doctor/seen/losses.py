@@ -3,7 +3,9 @@ fit."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import torch
 from torch import Tensor
@@ -43,7 +45,10 @@ FIRST = frozenset(
         *VIEWS,
     }
 )
+BENT = frozenset({"Sqrt", "Log", "Minimum", "Maximum"})  # of FIRST, those that are no sums
+SUMMED = 2  # what torch calls reduction="sum"
 ROWS = 4  # of a batch, that a table of all against all has at least
+HEADS = 4  # losses side by side; more are steps of time, whose targets are of one kind
 DEEP = 4000  # operations of the part of the graph that is loss
 
 
@@ -59,6 +64,8 @@ class Loss:
     difference: Tensor | None = None  # output less target, where the loss was written out by hand
     squashed: str = ""  # softmax or sigmoid, where it expects none
     spread: tuple[tuple[int, ...], tuple[int, ...]] | None = None  # shape before and after broadcasting
+    share: float | None = None  # what is minimised grows by so much when its mean over elements grows by 1
+    ignored: int | None = None  # class of targets that are left out
 
 
 def losses_of(graph: Graph) -> list[Loss]:
@@ -66,17 +73,23 @@ def losses_of(graph: Graph) -> list[Loss]:
     if graph.root is None:
         return []
     found, seen = [], {graph.root}
-    waiting: list[tuple[Op, int]] = [(graph.root, 1)]
+    waiting: list[tuple[Op, int, float | None]] = [(graph.root, 1, 1.0)]
     while waiting and len(seen) < DEEP:
-        op, sign = waiting.pop()
+        op, sign, factor = waiting.pop()
         if _is_loss(op):
-            found.append(_loss(op, sign))
+            found.append(_loss(op, sign, factor))
             continue
-        for other, then in _parts(op, sign):
-            if other not in seen:
+        for number, (other, then) in enumerate(_parts(op, sign)):
+            if other is not None and other not in seen:
                 seen.add(other)
-                waiting.append((other, then))
+                waiting.append((other, then, _passed_on(op, number, factor)))
     return found if any(loss.spread for loss in found) else found + _stretched(graph)
+
+
+def targets_of(losses: Sequence[Loss]) -> list[Tensor]:
+    """Of every head, each once."""
+    found = {loss.target.data_ptr(): loss.target for loss in losses if loss.target is not None}
+    return list(found.values())
 
 
 def _stretched(graph: Graph) -> list[Loss]:
@@ -98,7 +111,7 @@ def _is_loss(op: Op) -> bool:
     return op.kind in LOSSES
 
 
-def _parts(op: Op, sign: int) -> list[tuple[Op, int]]:
+def _parts(op: Op, sign: int) -> list[tuple[Op | None, int]]:
     if op.kind not in FIRST:
         return []
     signs = [sign] * len(op.inputs)
@@ -108,28 +121,68 @@ def _parts(op: Op, sign: int) -> list[tuple[Op, int]]:
         signs[1] = -sign
     elif op.kind in ("Mul", "Div"):
         signs = [sign * _sign_of_factor(op, number) for number in range(len(signs))]
-    return [(other, s) for (_, other), s in zip(op.inputs, signs, strict=True) if other is not None]
+    return [(other, s) for (_, other), s in zip(op.inputs, signs, strict=True)]
+
+
+def _passed_on(op: Op, number: int, factor: float | None) -> float | None:
+    """What the sum over the elements of an input adds to what is minimised, where the output's adds `factor`."""
+    if factor is None or op.kind in BENT:
+        return None
+    other = op.inputs[number][1]
+    if op.kind == "Mean" and other is not None:
+        return factor * op.size / max(other.size, 1)
+    if op.kind in ("Mul", "Div"):
+        known = _factor(op, number)
+        if known is None or known.numel() == 0:
+            return factor
+        size = float(known.detach().double().abs().mean())
+        return factor * size if op.kind == "Mul" else factor / size if size and number == 0 else None
+    return factor
 
 
 def _sign_of_factor(op: Op, number: int) -> int:
     """What the other factor does to it."""
-    factor = op.saved("other" if number == 0 else "self")
-    if not isinstance(factor, Tensor):
-        factor = torch.as_tensor(factor) if isinstance(factor, int | float) else None
-    if factor is None or factor.is_meta or factor.numel() == 0:
+    factor = _factor(op, number)
+    if factor is None or factor.numel() == 0:
         return 1
     low, high = float(factor.detach().min()), float(factor.detach().max())
     return 1 if low >= 0 else -1 if high <= 0 else 0
 
 
-def _loss(op: Op, sign: int) -> Loss:
+def _factor(op: Op, number: int) -> Tensor | None:
+    """The other one of a product's two, where it is known."""
+    factor = op.saved("other" if number == 0 else "self")
+    if isinstance(factor, int | float):
+        return torch.as_tensor(factor)
+    return factor if isinstance(factor, Tensor) and not factor.is_meta else None
+
+
+def _loss(op: Op, sign: int, factor: float | None) -> Loss:
     kind = LOSSES.get(op.kind, "squared error")
     child = op.inputs[0][1] if op.inputs else None
     given, target = op.saved("self"), op.saved("target")
     difference = None
     if op.kind in ("Pow", "Square", "Abs", "Mul"):
         difference, given, target = given, None, None
-    return Loss(kind, sign, op.line, target, given, difference, _squashed(op, child), _spread(op, child))
+    ignored = op.saved("ignore_index")
+    return Loss(
+        kind,
+        sign,
+        op.line,
+        target,
+        given,
+        difference,
+        _squashed(op, child),
+        _spread(op, child),
+        None if factor is None else factor * _elements(op, target),
+        ignored if isinstance(ignored, int) else None,
+    )
+
+
+def _elements(op: Op, target: Any) -> int:
+    """Over how many is summed, where a sum and no mean is taken."""
+    summed = op.saved("reduction") == SUMMED and isinstance(target, Tensor)
+    return max(int(target.numel()), 1) if summed else op.size
 
 
 def _squashed(op: Op, child: Op | None) -> str:

@@ -1,0 +1,75 @@
+"""What does it cost to say the same of everything? The loss that a network must beat before it has learned anything.
+
+    of cross-entropy    the entropy of the targets' shares
+    of squared error    the targets' variance, as it is in a usual batch: a wild row in one of them is not the rule
+
+A loss of several known ones (two heads, a loss a step of time) costs what they cost together, each with the factor it
+stands in the sum with.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from statistics import median
+
+import torch
+from torch import Tensor
+
+from undertow.doctor.seen.lines import Line
+from undertow.doctor.seen.losses import HEADS, Loss
+from undertow.doctor.seen.study import Study
+
+USUAL = 16  # numbers in a batch, from which on a batch has a variance of its own
+
+Slot = tuple[Line, int]  # a line, and which of its losses
+
+
+def baseline(studies: Sequence[Study]) -> float | None:
+    """From the targets that were seen; None where they were not, or are of another loss."""
+    slots = _slots(studies)
+    costs = [cost for losses in slots.values() if (cost := _cost(losses)) is not None]
+    total = sum(costs)
+    return total / len(studies) if costs and total > 0 else None
+
+
+def _slots(studies: Sequence[Study]) -> dict[Slot, list[Loss]]:
+    """Losses of one head, over all backward passes."""
+    found: dict[Slot, list[Loss]] = {}
+    for study in studies:
+        known = [loss for loss in study.losses if loss.target is not None and loss.share is not None]
+        lines = Counter(loss.line for loss in known)
+        seen: Counter[Line] = Counter()
+        for loss in known:
+            place = seen[loss.line] if lines[loss.line] <= HEADS else 0
+            seen[loss.line] += 1
+            found.setdefault((loss.line, place), []).append(loss)
+    return found
+
+
+def _cost(losses: Sequence[Loss]) -> float | None:
+    """Of all of them together, each by its share."""
+    targets = [loss.target for loss in losses if loss.target is not None]
+    if losses[0].kind == "cross-entropy":
+        each = _of_classes(targets, losses[0].ignored)
+    else:
+        each = of_numbers(targets) if losses[0].kind == "squared error" else None
+    return None if each is None else each * sum(loss.share or 0.0 for loss in losses)
+
+
+def _of_classes(targets: Sequence[Tensor], ignored: int | None) -> float | None:
+    if any(t.is_floating_point() for t in targets):
+        return None
+    classes = torch.cat([t.flatten() for t in targets])
+    _, counts = classes[(classes >= 0) & (classes != ignored)].unique(return_counts=True)  # type: ignore[no-untyped-call]
+    shares = counts.double() / counts.sum()
+    return float(-(shares * shares.log()).sum())
+
+
+def of_numbers(targets: Sequence[Tensor]) -> float:
+    """The least mean square of what is left, batches in which a number is wild left aside."""
+    batches = [t.double().flatten() for t in targets]
+    if min(map(len, batches)) < USUAL:
+        return float(torch.cat(batches).var(correction=0))
+    middle = median(float(b.mean()) for b in batches)
+    return median(float((b - middle).square().mean()) for b in batches)
