@@ -49,18 +49,20 @@ class TextOptions(Training, Network):
     """A text of its own to score once at the end; without it the validation part is what is reported."""
     encoding: str = "utf-8"
     """Of the files."""
-    hidden: int = 512
-    """Units a layer."""
+    hidden: int | None = None  # type: ignore[assignment]
+    """Units a layer. None: 640; 512 where the budget is many passes (25 or more)."""
     layers: int | None = None  # type: ignore[assignment]
-    """Layers, one above the other. None: 1; 2 where the budget is many passes (25 or more)."""
+    """Layers, one above the other. None: 1; 2 for many passes."""
     dropout: float | None = None  # type: ignore[assignment]
-    """Share dropped between layers, and before the readout. None: 0.1; 0.4 where the budget is many passes."""
+    """Share dropped between layers, and before the readout. None: 0.2; 0.4 for many passes."""
     weight_drop: float | None = None  # type: ignore[assignment]
-    """Share of the weights that multiply the state that is dropped, one draw a window. None: 0; 0.4 for many passes."""
+    """Share of the weights that multiply the state that is dropped, one draw a window. None: 0.2; 0.4 for many
+    passes."""
     weight_decay: float | None = None  # type: ignore[assignment]
     """Decoupled decay of matrices; vectors are left alone. None: 0; 0.2 for many passes."""
     average: float | None = None  # type: ignore[assignment]
-    """Validate and keep a running average of the weights with this memory; 0: off. None: 0; 0.999 for many passes."""
+    """Validate and keep a running average of the weights with this memory; 0: off. None: 0.998; 0.999 for many
+    passes."""
     input_dropout: float | None = 0.0
     """Share of the embedding that is dropped."""
     batch: int = 32

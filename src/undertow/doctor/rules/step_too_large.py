@@ -21,6 +21,7 @@ from undertow.doctor.verdict import Verdict
 
 FAR = 0.2  # of the weights' length, in one step
 MUCH = 0.03
+FIRST = 5  # losses; where they differ among themselves by more than the end lies above them, that is no climb
 
 
 def judge(case: Case) -> Verdict | None:
@@ -30,7 +31,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     step = median(ratios)
     finite = [x for x in case.losses if x == x and abs(x) != float("inf")]
-    rose = len(finite) < len(case.losses) or late(finite) > 1.2 * early(finite) > 0
+    climbs = late(finite) > 1.2 * early(finite) > 0 and late(finite) > max(finite[:FIRST])
+    rose = len(finite) < len(case.losses) or climbs
     bad = case.diverged or rose or case.stuck
     lost = case.spoilt and step > 0.003
     if not (bad and step > MUCH) and not lost:
