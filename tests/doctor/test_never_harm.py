@@ -78,6 +78,58 @@ SCRIPTS = {
                 F.mse_loss(model(x), y).backward()
                 optimizer.step()
     """,
+    "a loop of Lightning's": """
+        import pytorch_lightning as pl
+
+        class Net(pl.LightningModule):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.out = nn.GRU(3, 8, batch_first=True), nn.Linear(8, 1)
+
+            def training_step(self, batch, _):
+                return F.mse_loss(self.out(self.rnn(batch[0])[0][:, -1]), batch[1])
+
+            def configure_optimizers(self):
+                return torch.optim.Adam(self.parameters(), lr=0.01)
+
+        data = torch.utils.data.TensorDataset(torch.randn(96, 7, 3), torch.randn(96, 1))
+        model = Net()
+        quiet = dict(logger=False, enable_checkpointing=False, enable_progress_bar=False, enable_model_summary=False)
+        trainer = pl.Trainer(max_epochs=2, accelerator="cpu", gradient_clip_val=0.5, **quiet)
+        trainer.fit(model, torch.utils.data.DataLoader(data, 16, shuffle=True))
+    """,
+    "a network in a process group": """
+        import os
+        import socket
+
+        with socket.socket() as free:
+            free.bind(("127.0.0.1", 0))
+            port = free.getsockname()[1]
+        os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT=str(port), RANK="0", WORLD_SIZE="1")
+        torch.distributed.init_process_group("gloo")
+        model = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+        shared = nn.parallel.DistributedDataParallel(model)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(30):
+            optimizer.zero_grad()
+            F.mse_loss(shared(torch.randn(8, 4)), torch.randn(8, 1)).backward()
+            optimizer.step()
+        torch.distributed.destroy_process_group()
+    """,
+    "steps that ask for the loss again": """
+        model = nn.Sequential(nn.Linear(4, 8), nn.Tanh(), nn.Linear(8, 1))
+        optimizer = torch.optim.LBFGS(model.parameters(), lr=0.5, max_iter=4)
+        for _ in range(12):
+            x, y = torch.randn(16, 4), torch.randn(16, 1)
+
+            def closure():
+                optimizer.zero_grad()
+                loss = F.mse_loss(model(x), y)
+                loss.backward()
+                return loss
+
+            optimizer.step(closure)
+    """,
     "a compiled model": """
         inner = nn.Linear(4, 1)
         model = torch.compile(inner, backend="aot_eager")
