@@ -21,7 +21,9 @@ VARIANCE = float(NUMBERS.double().var(correction=0))
 
 def cost(*losses):
     """Of what is minimised, as it is written."""
-    return baseline([Study(n, loss.item(), 1, losses=losses_of(Graph(loss))) for n, loss in enumerate(losses)])
+    return baseline(
+        [Study(n, loss.item(), 1, losses=losses_of(Graph(loss))) for n, loss in enumerate(losses)]
+    )
 
 
 def scores(width=4):
@@ -59,7 +61,9 @@ def test_stacked_losses_are_averaged():
 
 def test_a_sum_over_the_batch_costs_a_sum():
     assert cost(F.cross_entropy(scores(), CLASSES, reduction="sum")) == pytest.approx(ROWS * math.log(4))
-    assert cost(F.cross_entropy(scores(), CLASSES, reduction="none").sum()) == pytest.approx(ROWS * math.log(4))
+    assert cost(F.cross_entropy(scores(), CLASSES, reduction="none").sum()) == pytest.approx(
+        ROWS * math.log(4)
+    )
     assert cost(F.cross_entropy(scores(), CLASSES, reduction="none").mean()) == pytest.approx(math.log(4))
 
 

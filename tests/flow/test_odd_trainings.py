@@ -332,3 +332,32 @@ def test_a_loops_gain_begins_at_one_whatever_its_shape():
     for shape in ((2, 3), (1, 2, 3), (3,)):
         (found,) = flow.horizon(Model(), torch.randn(shape))
         assert found.gain[0] == pytest.approx(1.0)
+
+
+@pytest.mark.filterwarnings("ignore")  # Lightning's own
+def test_a_loop_of_lightnings():
+    import pytorch_lightning as pl
+
+    class Net(pl.LightningModule):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.out = ut.GRU(3, 8, batch_first=True), nn.Linear(8, 1)
+
+        def training_step(self, batch, _):
+            return nn.functional.mse_loss(self.out(self.rnn(batch[0])[0][:, -1]), batch[1])
+
+        def configure_optimizers(self):
+            return torch.optim.Adam(self.parameters(), lr=0.01)
+
+    data = torch.utils.data.TensorDataset(torch.randn(96, 7, 3), torch.randn(96, 1))
+    net = Net()
+    quiet = {"logger": False, "enable_checkpointing": False, "enable_progress_bar": False}
+    trainer = pl.Trainer(
+        max_epochs=2, accelerator="cpu", gradient_clip_val=0.5, enable_model_summary=False, **quiet
+    )
+    with ut.watch(net, every=4) as flow:
+        trainer.fit(net, torch.utils.data.DataLoader(data, 16))
+    assert [record.step for record in flow.records] == [0, 1, 2, 4, 8]
+    assert all(len(record.time[0].gradient["h"]) == 7 for record in flow.records)
+    assert all(0 < record.clipped <= 1 for record in flow.records)
+    assert all(weight.update_norm > 0 for record in flow.records for weight in record.weights)
