@@ -87,7 +87,7 @@ def loss_picture(told: Diagnosis) -> Figure | None:
     style.heading(figure, "Training loss", "every step" if every == 1 else f"one step in {every}")
     axes = style.bare(figure.add_axes((0.08, 0.14, 0.86, 0.64)))
     axes.plot(*zip(*points, strict=True), color=style.BLUE, linewidth=1.0, alpha=0.35)
-    axes.plot(*zip(*_smoothed(points), strict=True), color=style.BLUE, linewidth=1.6)
+    axes.plot(*zip(*style.smoothed(points), strict=True), color=style.BLUE, linewidth=1.6)
     values = [v for _, v in points]
     if min(values) > 0 and max(values) > 100 * min(values):
         axes.set_yscale("log")
@@ -104,13 +104,6 @@ def loss_picture(told: Diagnosis) -> Figure | None:
                   ha="right" if late else "left")  # fmt: skip
     axes.set_xlabel("step", color=style.MUTED, size=style.SMALL)
     return figure
-
-
-def _smoothed(points: list[tuple[int, float]]) -> list[tuple[int, float]]:
-    """The mean of each fiftieth of the way."""
-    wide = max(1, len(points) // 50)
-    pieces = [points[n : n + wide] for n in range(0, len(points), wide)]
-    return [(sum(n for n, _ in p) // len(p), sum(x for _, x in p) / len(p)) for p in pieces]
 
 
 def gain_picture(told: Diagnosis) -> Figure | None:

@@ -74,6 +74,13 @@ def text_width(text: str, size: float) -> float:
     return float(max(widths, default=0.0)) / POINTS_AN_INCH
 
 
+def smoothed(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
+    """The mean of each fiftieth of the way."""
+    wide = max(1, len(points) // 50)
+    pieces = [points[n : n + wide] for n in range(0, len(points), wide)]
+    return [(sum(n for n, _ in p) // len(p), sum(x for _, x in p) / len(p)) for p in pieces]
+
+
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
     """Positions near the wanted ones that keep `gap` apart, in the same order.
 

@@ -114,14 +114,20 @@ def curves_picture(told: Treatment) -> Figure | None:
     if len(groups) < 2 or len(values) < 4:
         return None
     figure = style.new_figure(9.0, 3.6)
-    style.heading(figure, "Training loss", "a line a draw")
+    style.heading(
+        figure, "Training loss", "a line a draw, smoothed; a cross: no number from there on"
+    )
     axes = style.bare(figure.add_axes((0.08, 0.14, 0.86, 0.64)))
     for name, curves, color in groups:
         for number, curve in enumerate(curves):
             known = [(n, x) for n, x in curve if math.isfinite(x)]
             if known:
                 label = name if number == 0 else None
-                axes.plot(*zip(*known, strict=True), color=color, linewidth=1.2, alpha=0.8, label=label)
+                smooth = style.smoothed(known)
+                axes.plot(*zip(*known, strict=True), color=color, linewidth=0.8, alpha=0.12, zorder=1)
+                axes.plot(*zip(*smooth, strict=True), color=color, linewidth=1.6, alpha=0.9, label=label)
+            if known and len(known) < len(curve):
+                axes.plot(*known[-1], "x", color=color, markersize=8, markeredgewidth=2, zorder=4)
     if min(values) > 0 and max(values) > 30 * min(values):
         axes.set_yscale("log")
     axes.legend(

@@ -24,15 +24,10 @@ def judge(case: Case) -> Verdict | None:
     """Looks at the weights as they are now."""
     if len(case.steps) < STEPS or not case.studies:
         return None
+    learns = {layer.parameter for study in case.studies for layer in study.layers if layer.gradient}
     for layer in case.studies[-1].layers:
         weight = case.parameters.get(layer.parameter)
-        if (
-            weight is None
-            or weight.dim() < 2
-            or layer.embedding
-            or layer.gradient is None
-            or layer.gradient == 0
-        ):
+        if weight is None or weight.dim() < 2 or layer.embedding or layer.parameter not in learns:
             continue
         if (
             len(weight) > 1
