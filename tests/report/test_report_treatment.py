@@ -38,7 +38,7 @@ TOLD = Treatment(
 
 def test_the_page_says_all_of_it():
     page = treatment_page(TOLD)
-    assert "A learning rate of a tenth. It was tried: helped: 0.5 → 0.91 (better by 0.4" in page
+    assert "A learning rate of a tenth. It was tried, and helped: 0.5 → 0.91 (better by 0.4" in page
     assert "did not help: 0.5 → no number in 1 of 3" in page
     assert "not tried: it felled the script" in page
     assert "D101: A way past the layers" in page

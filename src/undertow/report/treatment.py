@@ -58,7 +58,7 @@ def headline(told: Treatment) -> str:
     if told.best is None:
         return "None of the remedies that were tried helped."
     assert told.best.effect is not None
-    return f"{told.best.says} It was tried: {outcome(told.best, told)}."
+    return f"{told.best.says} It was tried, and {outcome(told.best, told)}."
 
 
 def outcome(trial: Trial, told: Treatment) -> str:
@@ -114,9 +114,7 @@ def curves_picture(told: Treatment) -> Figure | None:
     if len(groups) < 2 or len(values) < 4:
         return None
     figure = style.new_figure(9.0, 3.6)
-    style.heading(
-        figure, "Training loss", "a line a draw, smoothed; a cross: no number from there on"
-    )
+    style.heading(figure, "Training loss", "a line a draw, smoothed; a cross: no number from there on")
     axes = style.bare(figure.add_axes((0.08, 0.14, 0.86, 0.64)))
     for name, curves, color in groups:
         for number, curve in enumerate(curves):
