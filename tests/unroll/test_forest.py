@@ -5,12 +5,12 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from undertow.cells.trees.child_sum import ChildSumTreeLSTM
-from undertow.cells.trees.nary import NaryTreeLSTM
-from undertow.cells.trees.recursive import Recursive
 from undertow.errors import ShapeError
-from undertow.unroll.forest import forest
-from undertow.unroll.tree import walk_forest, walk_tree
+from undertow.unroll.trees.child_sum import ChildSumTreeLSTM
+from undertow.unroll.trees.forest import forest
+from undertow.unroll.trees.nary import NaryTreeLSTM
+from undertow.unroll.trees.recursive import Recursive
+from undertow.unroll.trees.walk import walk_forest, walk_tree
 
 CELLS = [Recursive(3, 5), ChildSumTreeLSTM(3, 5), NaryTreeLSTM(3, 5), NaryTreeLSTM(3, 5, arity=3)]
 CHAIN = ((), (), (0, 1), (), (2, 3), (), (4, 5))

@@ -17,7 +17,7 @@ from torch import Tensor, sigmoid, tanh
 from torch.nn.functional import linear
 
 from undertow.cells import init
-from undertow.cells.trees.tree_cell import TreeCell
+from undertow.unroll.trees.tree_cell import TreeCell
 
 
 @dataclass(frozen=True)

@@ -12,9 +12,9 @@ import torch
 from torch import Tensor
 from torch.nn.functional import pad
 
-from undertow.cells.trees.tree_cell import TreeCell
 from undertow.errors import ShapeError
-from undertow.unroll.forest import Children, Forest
+from undertow.unroll.trees.forest import Children, Forest
+from undertow.unroll.trees.tree_cell import TreeCell
 
 
 def walk_forest(cell: TreeCell, w: Any, forest: Forest, x: Tensor) -> Any:

@@ -1,1 +1,0 @@
-"""Cells of trees: one node's state from those of its children. One a file."""
