@@ -3,6 +3,7 @@
 import signal
 import subprocess
 import sys
+from pathlib import Path
 
 import pytest
 import torch
@@ -130,6 +131,81 @@ SCRIPTS = {
 
             optimizer.step(closure)
     """,
+    "a chance of Python's own in the forward pass": """
+        import random
+
+        class Net(nn.Module):
+            def __init__(self):
+                super().__init__()
+                self.rnn, self.out = nn.GRUCell(3, 8), nn.Linear(8, 3)
+
+            def forward(self, x):
+                h, y = torch.zeros(x.shape[1], 8), x[0]
+                for step in x:
+                    h = self.rnn(step if random.random() < 0.5 else y, h)
+                    y = self.out(h)
+                return y
+
+        random.seed(1)
+        model = Net()
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        for _ in range(305):
+            x = torch.randn(6, 8, 3)
+            optimizer.zero_grad()
+            F.mse_loss(model(x), x.sum(0)).backward()
+            optimizer.step()
+    """,
+    "hooks of its own on the way back": """
+        model = nn.ModuleList([nn.RNNCell(4, 8), nn.Linear(8, 1)])
+        optimizer = torch.optim.Adam(model.parameters(), lr=0.01)
+        lengths = []
+
+        def clip(gradient):
+            lengths.append(float(gradient.norm()))
+            return gradient.clamp(-sum(lengths) / len(lengths), sum(lengths) / len(lengths))
+
+        for _ in range(30):
+            x, h = torch.randn(9, 6, 4), torch.zeros(6, 8)
+            for step in x:
+                h = model[0](step, h)
+                h.register_hook(clip)
+            optimizer.zero_grad()
+            F.mse_loss(model[1](h), x.sum((0, 2))[:, None]).backward()
+            optimizer.step()
+    """,
+    "activations that are worked out again": """
+        from torch.utils.checkpoint import checkpoint
+
+        model = nn.ModuleList([nn.Sequential(nn.Linear(4, 8), nn.BatchNorm1d(8), nn.ReLU()), nn.Linear(8, 1)])
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(30):
+            x = torch.randn(8, 4)
+            optimizer.zero_grad()
+            F.mse_loss(model[1](checkpoint(model[0], x, use_reentrant=False)), x.sum(1, keepdim=True)).backward()
+            optimizer.step()
+    """,
+    "a loss in TorchScript": """
+        def loss_of(a, b):
+            return torch.nn.functional.mse_loss(a, b)
+
+        scripted = torch.jit.script(loss_of)
+        model = nn.Linear(4, 1)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(30):
+            x = torch.randn(8, 4)
+            optimizer.zero_grad()
+            scripted(model(x), x.sum(1, keepdim=True)).backward()
+            optimizer.step()
+    """,
+    "a compiled model, whole": """
+        inner = nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, 1))
+        model = torch.compile(inner, backend="aot_eager", fullgraph=True)
+        optimizer = torch.optim.SGD(model.parameters(), lr=0.1)
+        for _ in range(12):
+            optimizer.zero_grad()
+            F.mse_loss(model(torch.randn(8, 4)), torch.randn(8, 1)).backward()
+            optimizer.step()
+    """,
     "a compiled model": """
         inner = nn.Linear(4, 1)
         model = torch.compile(inner, backend="aot_eager")
@@ -158,6 +234,7 @@ if __name__ == '__main__':
 """
 LISTENED = """
 import sys
+from pathlib import Path
 from pathlib import Path
 from undertow.doctor.script import run
 case = run(Path(sys.argv[1]), sys.argv[2:])
@@ -244,6 +321,94 @@ def test_what_goes_wrong_in_listening_is_not_felt(monkeypatch):
         seen = train()
     assert len(seen.steps) == 3
     assert seen.failures
+
+
+def test_a_module_that_raises_is_forgotten():
+    class Refuses(torch.nn.Module):
+        def forward(self, x, known=None):
+            raise RuntimeError
+
+    with Bedside() as seen:
+        with pytest.raises(RuntimeError):
+            Refuses()(torch.ones(1), known=1)
+        assert not seen._running
+    assert not seen.failures
+
+
+def test_what_a_script_asks_of_anomaly_mode_it_gets(tmp_path, capfd):
+    script = tmp_path / "asks.py"
+    script.write_text(
+        "import torch\n"
+        "w = torch.zeros(3, requires_grad=True)\n"
+        "opt = torch.optim.SGD([w], lr=0.1)\n"
+        "assert not torch.is_anomaly_enabled()\n"
+        "torch.autograd.set_detect_anomaly(True)\n"
+        "for step in range(40):\n"
+        "    loss = (w * (step < 30)).square().sum().sqrt() if step > 20 else w.sum()\n"
+        "    opt.zero_grad()\n"
+        "    loss.backward()\n"
+        "    opt.step()\n"
+    )
+    case = run(script, [])
+    assert case.crash.kind == "RuntimeError"
+    assert "returned nan values" in case.crash.message
+    assert not torch.is_anomaly_enabled()
+    told = capfd.readouterr().err
+    assert "returned nan values" in told
+    assert "undertow" not in told.partition("Traceback (most recent call last):\n  File \"" + str(script))[2]
+
+
+def test_a_model_that_is_saved_whole_needs_no_undertow(tmp_path):
+    net = torch.nn.Linear(2, 1)
+    with Bedside():
+        net(torch.randn(4, 2)).sum().backward()
+        torch.save(net, tmp_path / "net.pt")
+    assert b"undertow" not in (tmp_path / "net.pt").read_bytes()
+    loaded = torch.load(tmp_path / "net.pt", weights_only=False)
+    assert torch.equal(loaded(torch.ones(1, 2)), net(torch.ones(1, 2)))
+
+
+def test_where_a_script_goes_and_prints_ends_with_it(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    script = tmp_path / "goes.py"
+    script.write_text("import os, sys\nos.chdir('/')\nsys.stdout = sys.stderr\n")
+    out = sys.stdout
+    run(script, [])
+    assert Path.cwd() == tmp_path
+    assert sys.stdout is out
+
+
+def test_two_scripts_of_two_folders_have_modules_of_their_own(tmp_path, capfd):
+    for name in ("a", "b"):
+        folder = tmp_path / name
+        folder.mkdir()
+        (folder / "own_part.py").write_text(f"NAME = {name!r}\n")
+        (folder / "train.py").write_text("import own_part\nprint('part', own_part.NAME)\n")
+        run(folder / "train.py", [])
+    assert "part a\npart b\n" in capfd.readouterr().out
+    assert "own_part" not in sys.modules
+
+
+def test_a_watch_that_fails_is_not_felt(monkeypatch):
+    def broken(*_):
+        raise RuntimeError("broken")
+
+    monkeypatch.setattr("undertow.flow.depth.Depth._came_out", broken)
+    net = torch.nn.Sequential(torch.nn.Linear(2, 1))
+    step = torch.optim.SGD(net.parameters(), lr=0.1)
+
+    def train():
+        with Bedside() as seen:
+            for _ in range(3):
+                net(torch.randn(4, 2)).sum().backward()
+                step.step()
+        return seen
+
+    with pytest.warns(UserWarning, match="could not be listened to: RuntimeError: broken"):
+        seen = train()
+    assert len(seen.steps) == 3
+    assert not net._forward_hooks
+    assert not net[0]._forward_hooks
 
 
 def test_a_crash_keeps_its_own_traceback(tmp_path, capfd):

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
-import sys
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated
@@ -13,10 +10,11 @@ import tyro
 
 from undertow.cli.arguments import parse, say
 from undertow.cli.output import print_json
-from undertow.cli.script_words import split
+from undertow.cli.script_words import only_document, split, writable
 from undertow.doctor.diagnosis import Diagnosis, diagnose
 from undertow.doctor.remedy import sentence
 from undertow.doctor.verdict import Verdict
+from undertow.errors import UndertowError
 
 ABOUT = "What is wrong with this training, and where? Options stand before the script; what follows it is its own."
 
@@ -41,25 +39,17 @@ def run(words: list[str]) -> int:
     """Diagnose; 0 where nothing was found, 1 where something severe was."""
     own, rest = split(words, Arguments)
     given = parse(Arguments, own, "diagnose", ABOUT)
-    with _printing(given.json):
+    out = writable(given.out)
+    with only_document(given.json):
         told = diagnose(Path(given.script), rest, given.steps or None, given.every)
-    page = _write(told, Path(given.out))
     if given.json:
         print_json(told.document())
     else:
         print(text(told))
-    if page:
-        say(page)
+    say(_write(told, out))
     if told.stopped:
         return 130
     return 0 if told.healthy or not (told.severe or told.crash or not told.trained) else 1
-
-
-@contextlib.contextmanager
-def _printing(as_json: bool) -> Iterator[None]:
-    """Only one document may stand on stdout."""
-    with contextlib.redirect_stdout(sys.stderr) if as_json else contextlib.nullcontext():
-        yield
 
 
 def _write(told: Diagnosis, path: Path) -> str:
@@ -68,9 +58,11 @@ def _write(told: Diagnosis, path: Path) -> str:
         from undertow.report.save import write_text
     except ImportError as missing:
         return f"No page: {missing.name} is missing (pip install 'undertow[report]')."
-    write_text(path, diagnosis_page(told))
-    say(f"The page: {path}")
-    return ""
+    try:
+        write_text(path, diagnosis_page(told))
+    except UndertowError as refused:  # what was found is said already
+        return f"No page: {refused}"
+    return f"The page: {path}"
 
 
 def text(told: Diagnosis) -> str:
@@ -78,14 +70,20 @@ def text(told: Diagnosis) -> str:
     head = f"{Path(told.script).name}: {told.steps:,} steps in {told.seconds:.1f} s. "
     if not told.verdicts:
         ended = f" The script ended with {told.crash}" if told.crash else ""
-        nothing = (
-            "Nothing was found."
-            if told.trained
-            else "No backward pass was seen: there is no training to judge."
-        )
-        return f"{head}{nothing}{ended}"
+        return f"{head}{_nothing(told)}{ended}"
     count = len(told.verdicts)
     return "\n".join([f"{head}{count} verdict{'s' if count > 1 else ''}.", *map(_lines, told.verdicts)])
+
+
+def _nothing(told: Diagnosis) -> str:
+    if told.trained:
+        return "Nothing was found."
+    if told.children:
+        return (
+            f"No backward pass was seen here: the script started {told.children} processes, which are not listened "
+            "to. Diagnose what they run, in one process."
+        )
+    return "No backward pass was seen: there is no training to judge."
 
 
 def _lines(one: Verdict) -> str:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Annotated
 
 import tyro
 
 from undertow.cli.arguments import parse, say
 from undertow.cli.output import Tables, print_json
-from undertow.cli.script_words import split
+from undertow.cli.script_words import only_document, split, writable
 from undertow.doctor.plan import Plan
 from undertow.doctor.treat import Treatment, treat
 from undertow.report.save import write_text
@@ -55,13 +54,15 @@ def run(words: list[str]) -> int:
     own, rest = split(words, Arguments)
     given = parse(Arguments, own, "treat", ABOUT)
     plan = Plan(**{f.name: getattr(given, f.name) for f in fields(Plan)})
-    told = treat(given.script, rest, plan, say)
-    write_text(Path(given.out), treatment_page(told))
-    say(f"The page: {given.out}")
+    out = writable(given.out)
+    with only_document(given.json):
+        told = treat(given.script, rest, plan, say)
     if given.json:
         print_json(told.document())
     else:
         _print(told)
+    write_text(out, treatment_page(told))
+    say(f"The page: {out}")
     return 0 if told.best is not None or not told.verdicts else 1
 
 

@@ -1,6 +1,7 @@
 """What does it cost to say the same of everything? The loss that a network must beat before it has learned anything.
 
     of cross-entropy    the entropy of the targets' shares
+    of binary cross-entropy    the entropy of the share of ones, a column of targets each
     of squared error    the targets' variance, as it is in a usual batch: a wild row in one of them is not the rule
 
 A loss of several known ones (two heads, a loss a step of time) costs what they cost together, each with the factor it
@@ -52,6 +53,8 @@ def _cost(losses: Sequence[Loss]) -> float | None:
     targets = [loss.target for loss in losses if loss.target is not None]
     if losses[0].kind == "cross-entropy":
         each = _of_classes(targets, losses[0].ignored)
+    elif losses[0].kind == "binary cross-entropy":
+        each = _of_two(targets)
     else:
         each = of_numbers(targets) if losses[0].kind == "squared error" else None
     return None if each is None else each * sum(loss.share or 0.0 for loss in losses)
@@ -64,6 +67,15 @@ def _of_classes(targets: Sequence[Tensor], ignored: int | None) -> float | None:
     _, counts = classes[(classes >= 0) & (classes != ignored)].unique(return_counts=True)  # type: ignore[no-untyped-call]
     shares = counts.double() / counts.sum()
     return float(-(shares * shares.log()).sum())
+
+
+def _of_two(targets: Sequence[Tensor]) -> float | None:
+    wide = {t.shape[1] for t in targets if t.dim() == 2}
+    columns = wide.pop() if len(wide) == 1 and all(t.dim() == 2 for t in targets) else 1
+    ones = torch.cat([t.double().reshape(-1, columns) for t in targets]).mean(0)
+    if not bool(((ones >= 0) & (ones <= 1)).all()):
+        return None
+    return float(-(torch.xlogy(ones, ones) + torch.xlogy(1 - ones, 1 - ones)).mean())
 
 
 def of_numbers(targets: Sequence[Tensor]) -> float:

@@ -298,6 +298,7 @@ class Case:
             if p.requires_grad
             and id(p) in seen_twice
             and id(p) not in self.reached
+            and (p.grad is None or not bool(p.grad.any()))  # a part of the loss that joined later reaches it
             and (id(p) in ran or id(p) in raw)
         ]
 
@@ -306,6 +307,9 @@ class Case:
         """Parameters of a module that gradients come to, and that no optimizer holds."""
         if not self.seen.held or len(self.studies) < 2:
             return []
+        of_networks = {id(p) for p in self.network.parameters()}
+        if of_networks and not of_networks & set(self.seen.held):
+            return []  # something else is trained than a network: what goes into it
         always = set.intersection(*(set(s.reached) for s in self.studies))
         return [
             n

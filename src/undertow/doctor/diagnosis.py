@@ -47,7 +47,8 @@ class Diagnosis:
     layers: tuple[tuple[str, float], ...] = ()  # gradients by weight, in the order of use
     crash: str = ""
     stopped: bool = False  # by Ctrl-C
-    trained: bool = True  # was any backward pass seen?
+    trained: bool = True  # was any backward pass seen, or a step that moved weights?
+    children: int = 0  # processes that the script started, which nobody listens to
     arguments: tuple[str, ...] = ()  # the script's own
 
     @property
@@ -131,7 +132,8 @@ def of(case: Case, script: str, arguments: Sequence[str] = ()) -> Diagnosis:
         needed_lag=need.steps if need is not None else None,
         layers=tuple((name, float(gradient)) for name, gradient in layers if gradient),
         stopped=case.stopped,
-        trained=case.seen.backwards > 0,
+        trained=case.seen.backwards > 0 or any(step.update for step in case.steps),
+        children=case.seen.children,
         crash=str(case.crash or ""),
     )
 

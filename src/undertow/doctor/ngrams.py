@@ -56,7 +56,7 @@ def errors(
 
 def _longer(contexts: Numbers, tokens: Numbers, reach: int) -> Numbers:
     """One token more: a number for the last `reach` + 1 tokens at every step."""
-    older = np.concatenate([np.full(min(reach, len(tokens)), -1), tokens[: len(tokens) - reach]])
+    older = np.concatenate([np.full(min(reach, len(tokens)), -1), tokens[: max(0, len(tokens) - reach)]])
     with np.errstate(over="ignore"):
         longer: Numbers = contexts * PRIME + older + 2
     return longer

@@ -4,12 +4,18 @@ from __future__ import annotations
 
 import contextlib
 import linecache
+import os
 import runpy
 import sys
 import traceback
+import warnings
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
+import torch
+
+import undertow
 from undertow.doctor.case import Case, Crash
 from undertow.doctor.seen.bedside import EVERY, Bedside, Enough
 from undertow.doctor.seen.lines import Line, of_user
@@ -18,17 +24,34 @@ from undertow.errors import DataError
 
 @contextlib.contextmanager
 def _as_main(script: Path, arguments: Sequence[str]) -> Iterator[None]:
+    """The script's world: its words, its folder's modules; where it goes and where it prints ends with it."""
     words, path, main = sys.argv, list(sys.path), sys.modules.get("__main__")
+    folder, out, errors, known = Path.cwd(), sys.stdout, sys.stderr, set(sys.modules)
+    anomaly = torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled()
     sys.argv = [str(script), *arguments]
     sys.path[0:1] = [str(script.parent)]
     try:
-        yield
+        with warnings.catch_warnings():
+            yield
     finally:
         sys.argv, sys.path[:] = words, path
+        sys.stdout, sys.stderr = out, errors
+        os.chdir(folder)
+        torch.set_anomaly_enabled(*anomaly)
         if main is not None:
             sys.modules["__main__"] = main
+        for name in set(sys.modules) - known:
+            if name.partition(".")[0] != "undertow" and _stands_in(sys.modules[name], script.parent):
+                del sys.modules[name]
 
 
+def _stands_in(module: Any, folder: Path) -> bool:
+    """Is it one of the script's own? Another script may call another thing so."""
+    file = getattr(module, "__file__", None)
+    return isinstance(file, str) and folder in Path(file).parents and "site-packages" not in file
+
+
+OURS = str(Path(undertow.__file__).parent)
 Beside = Callable[[Bedside], contextlib.AbstractContextManager[None]]
 
 
@@ -87,12 +110,19 @@ def readable(script: Path) -> None:
 
 
 def _show(error: Exception) -> None:
-    """The script's own traceback, without our frames above it."""
-    trace = error.__traceback__
-    while trace is not None and not of_user(trace.tb_frame.f_code.co_filename):
-        trace = trace.tb_next
+    """The script's own traceback, without our frames above it and between."""
     linecache.checkcache()
-    traceback.print_exception(type(error), error, trace)
+    told = traceback.TracebackException.from_exception(error)
+    waiting: list[traceback.TracebackException | None] = [told]
+    while waiting:
+        one = waiting.pop()
+        if one is not None:
+            frames = list(one.stack)
+            first = next((n for n, f in enumerate(frames) if of_user(f.filename)), len(frames))
+            own = [f for f in frames[first:] if not f.filename.startswith(OURS)]
+            one.stack = traceback.StackSummary.from_list(own)
+            waiting += [one.__cause__, one.__context__]
+    print("".join(told.format()), end="", file=sys.stderr)
 
 
 def _line_of(error: Exception) -> Line:

@@ -6,15 +6,18 @@ The copy is in evaluation mode; the network itself is left alone.
 from __future__ import annotations
 
 import copy
+import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from undertow.doctor.seen.batches import Call, first_tensor
 from undertow.flow.nested import mapped, tensors
+from undertow.flow.undisturbed import draws_kept
 
 CHANGED = 1e-3  # of the spread of the answers, above which they differ
 
@@ -50,9 +53,8 @@ class Patient:
         arguments, named = mapped(given, change) if change is not None else given
         fresh = copy.deepcopy(self.module)  # it may keep state of its own
         try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
-                torch.manual_seed(0)
-                output = first_tensor(fresh(*arguments, **named))
+            with torch.no_grad(), draws_kept():
+                output = first_tensor(_seeded(fresh)(*arguments, **named))
         except Exception:  # noqa: BLE001 - shapes that it does not take: no answer
             return None
         if output is None or not output.is_floating_point() or not bool(output.isfinite().all()):
@@ -63,9 +65,9 @@ class Patient:
         """Asked the same two times in a row: does it keep state of its own?"""
         fresh = copy.deepcopy(self.module)
         try:
-            with torch.no_grad(), torch.random.fork_rng(devices=[]):
+            with torch.no_grad(), draws_kept():
                 first, second = (
-                    first_tensor(fresh(*self.call.arguments, **self.call.named)) for _ in range(2)
+                    first_tensor(_seeded(fresh)(*self.call.arguments, **self.call.named)) for _ in range(2)
                 )
         except Exception:  # noqa: BLE001 - as above
             return None
@@ -74,6 +76,14 @@ class Patient:
             if first is not None and second is not None and first.shape == second.shape
             else None
         )
+
+
+def _seeded(module: nn.Module) -> nn.Module:
+    """To be called with the same draws of chance as every other time."""
+    random.seed(0)
+    np.random.seed(0)
+    torch.manual_seed(0)
+    return module
 
 
 def differ(one: Tensor, other: Tensor, spread: float) -> bool:

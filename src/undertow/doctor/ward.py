@@ -81,7 +81,12 @@ class Ward:
 
     def _run(self, words: list[str], limit: float | None) -> tuple[str, str]:
         process = subprocess.Popen(
-            words, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, env=self._environment()
+            words,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+            errors="replace",
+            env=self._environment(),
         )
         self.running.add(process)
         try:

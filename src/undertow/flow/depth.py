@@ -14,6 +14,7 @@ from typing import Any
 from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
+from undertow.flow.guard import Guard
 from undertow.flow.records import Point
 from undertow.flow.sampled import few, lengths, measurable, seen
 
@@ -61,13 +62,14 @@ class Depth:
 
     names: dict[nn.Module, str]
     exact: bool = True  # norms are of all numbers
+    guard: Guard = field(default_factory=Guard)
     seen: list[_Seen] = field(default_factory=list)
     calls: Counter[str] = field(default_factory=Counter)
     handles: list[RemovableHandle] = field(default_factory=list)
 
     def listen(self) -> None:
         """Lay the hooks."""
-        self.handles = [module.register_forward_hook(self._came_out) for module in self.names]
+        self.handles = [module.register_forward_hook(self.guard(self._came_out)) for module in self.names]
 
     def forget(self) -> None:
         """Let go of all that was seen."""

@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from undertow.cells.catalog import snake
+from undertow.flow.guard import Guard
 from undertow.flow.nested import tensors
 from undertow.flow.records import Time
 from undertow.recurrent.recurrent import Recurrent
@@ -86,6 +87,7 @@ class Loops:
     """Watches a model for loops over its modules through one step."""
 
     names: dict[nn.Module, str]
+    guard: Guard = field(default_factory=Guard)
     chains: dict[nn.Module, list[Loop]] = field(default_factory=dict)
     last: dict[nn.Module, _Last] = field(default_factory=dict)
     handles: list[RemovableHandle] = field(default_factory=list)
@@ -93,7 +95,7 @@ class Loops:
 
     def listen(self) -> None:
         """Lay the hooks."""
-        self.handles = [m.register_forward_hook(self._gave, with_kwargs=True) for m in self.names]
+        self.handles = [m.register_forward_hook(self.guard(self._gave), with_kwargs=True) for m in self.names]
 
     def forget(self) -> None:
         """Let go of all that was seen."""

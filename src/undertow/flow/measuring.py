@@ -11,6 +11,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.flow.depth import Depth, leaves
+from undertow.flow.guard import Guard
 from undertow.flow.loops import Loops, loopable
 from undertow.flow.nested import differentiable
 from undertow.flow.records import Flow, NonFinite, Time
@@ -43,15 +44,24 @@ class Measuring:
         again: with what takes a second pass.
         by_hand: perhaps no torch optimizer will say when the step is taken.
         exact: look at every number of large tensors.
+        guard: around all that listens.
     """
 
     def __init__(
-        self, parts: Parts, named: Mapping[str, Tensor], *, again: bool, by_hand: bool, exact: bool
+        self,
+        parts: Parts,
+        named: Mapping[str, Tensor],
+        *,
+        again: bool,
+        by_hand: bool,
+        exact: bool,
+        guard: Guard,
     ) -> None:
+        self.guard = guard
         keep = partial(seen_of, rows=ROWS if again else GATED)
-        self.depth, self.walks = Depth(parts.leaves, exact), Walks(parts.walks, keep)
+        self.depth, self.walks = Depth(parts.leaves, exact, guard), Walks(parts.walks, keep)
         self.weights = Weights(named, exact)
-        self.replays, self.loops = Replays(parts.replays if again else {}), Loops(parts.loops)
+        self.replays, self.loops = Replays(parts.replays if again else {}, guard), Loops(parts.loops, guard)
         self.again, self.by_hand = again, by_hand
         self.rows: tuple[Any, ...] = ()
         self.times: tuple[Time, ...] | None = None
@@ -70,7 +80,7 @@ class Measuring:
     def _backward_began(self, _: Tensor) -> None:
         if not self.waiting:
             self.waiting = True
-            torch.autograd.Variable._execution_engine.queue_callback(self._backward_over)
+            torch.autograd.Variable._execution_engine.queue_callback(self.guard(self._backward_over))
 
     def _backward_over(self) -> None:
         self.waiting = False
@@ -105,6 +115,12 @@ class Measuring:
         for listener in self.listeners:  # outputs hold hooks that hold this: let go of them
             listener.forget()
         return Flow(step, seconds, points, rows, self.times or (), self.left, self.spoilt)
+
+    def give_up(self) -> None:
+        """Listen no more, and let go of what was seen."""
+        self._leave()
+        for listener in self.listeners:
+            listener.forget()
 
     def _times(self) -> tuple[Time, ...]:
         return self.walks.times(self.again) + self.replays.times() + self.loops.times()

@@ -56,6 +56,11 @@ class ByHand:
         """Did a parameter change since this was asked last?"""
         if not self.possible or not self.named:
             return False
-        some = [p.detach().reshape(-1)[:4].double().cpu() for p in self.named.values()]
+        some = [_real(p.detach().reshape(-1)[:4]).double().cpu() for p in self.named.values()]
         before, self.noted = self.noted, torch.cat(some)
         return before is not None and not torch.equal(before, self.noted)
+
+
+def _real(numbers: Tensor) -> Tensor:
+    """Complex ones side by side."""
+    return torch.view_as_real(numbers).flatten() if numbers.is_complex() else numbers

@@ -18,6 +18,7 @@ from torch.nn import functional
 from torch.nn.utils.rnn import PackedSequence
 from torch.utils.hooks import RemovableHandle
 
+from undertow.flow.guard import Guard
 from undertow.flow.records import Time
 from undertow.flow.time import Seen, joined, seen_of, time_of
 from undertow.flow.undisturbed import devices_of, draw_from, draws_now
@@ -50,6 +51,7 @@ class Replays:
     """Watches torch's recurrent layers of one model through one step."""
 
     layers: dict[nn.Module, str]
+    guard: Guard = field(default_factory=Guard)
     calls: list[_Call] = field(default_factory=list)
     handles: list[RemovableHandle] = field(default_factory=list)
     draws: dict[nn.Module, Any] = field(default_factory=dict)  # where the generators stood when a call began
@@ -58,8 +60,8 @@ class Replays:
     def listen(self) -> None:
         """Lay the hooks."""
         for layer in self.layers:
-            self.handles.append(layer.register_forward_pre_hook(self._begins))
-            self.handles.append(layer.register_forward_hook(self._ended, with_kwargs=True))
+            self.handles.append(layer.register_forward_pre_hook(self.guard(self._begins)))
+            self.handles.append(layer.register_forward_hook(self.guard(self._ended), with_kwargs=True))
 
     def forget(self) -> None:
         """Let go of all that was seen."""

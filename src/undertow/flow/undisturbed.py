@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -19,20 +19,29 @@ def undisturbed(model: nn.Module) -> Iterator[None]:
     """
     buffers = [(m, dict(m._buffers)) for m in model.modules() if not isinstance(m, torch.jit.ScriptModule)]
     modes = {m: m.training for m in model.modules()}
-    python, arrays = random.getstate(), np.random.get_state()
     try:
         for module, held in buffers:
             module._buffers.update({n: b.clone() for n, b in held.items() if b is not None})
-        with torch.random.fork_rng(devices=devices_of(model)):
+        with draws_kept(devices_of(model)):
             yield
     finally:
-        random.setstate(python)
-        np.random.set_state(arrays)
         for module, mode in modes.items():
             module.training = mode
         for module, held in buffers:
             module._buffers.clear()
             module._buffers.update(held)
+
+
+@contextmanager
+def draws_kept(devices: Sequence[int] = ()) -> Iterator[None]:
+    """Afterwards the generators of torch, numpy and Python stand where they stood."""
+    python, arrays = random.getstate(), np.random.get_state()
+    try:
+        with torch.random.fork_rng(devices=devices):
+            yield
+    finally:
+        random.setstate(python)
+        np.random.set_state(arrays)
 
 
 def devices_of(model: nn.Module) -> list[int]:

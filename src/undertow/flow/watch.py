@@ -18,6 +18,7 @@ import time
 import warnings
 import weakref
 from collections.abc import Callable
+from contextlib import nullcontext
 from types import TracebackType
 from typing import Any
 
@@ -31,6 +32,7 @@ from torch.optim.optimizer import (
 from torch.utils.hooks import RemovableHandle
 
 from undertow.errors import SettingError
+from undertow.flow.guard import Guard
 from undertow.flow.measuring import Measuring, Parts
 from undertow.flow.nested import differentiable
 from undertow.flow.origin import Origin
@@ -61,6 +63,7 @@ class Watch:
         self._stepped = False  # one of several has stepped; the step ends when the model is called again
         self._held: set[int] = set()  # ids of the parameters that were stepped, in this step
         self._by_hand = ByHand({})
+        self.guard = Guard()
         self._refresh()
 
     def _refresh(self) -> None:
@@ -75,13 +78,22 @@ class Watch:
             raise SettingError("watch: this watch is on already. Make another with undertow.watch(model).")
         self._first = self.step
         self._handles = [
-            register_optimizer_step_pre_hook(self._optimizer_begins),
-            register_optimizer_step_post_hook(self._optimizer_ended),
+            register_optimizer_step_pre_hook(self.guard(self._optimizer_begins)),
+            register_optimizer_step_post_hook(self.guard(self._optimizer_ended)),
         ]
         self._listen(self.model)
         for part in self.model.children():  # some loops call a model's parts, one after another
             self._of_parts += self._listen(part)
         return self
+
+    def give_up(self) -> None:
+        """Listen no more; what was measured stays."""
+        measuring, self._open = self._open, None
+        for handle in self._handles:
+            handle.remove()
+        self._handles, self._of_parts, self._running = [], [], None
+        if measuring is not None:
+            measuring.give_up()
 
     def include(self, part: nn.Module) -> None:
         """Listen to a part that the model was given since watching began."""
@@ -125,7 +137,7 @@ class Watch:
         self._handles, self._of_parts, self._running = [], [], None
         self._origin.forget()
         if self._open is not None:
-            self._finish()
+            self.guard(self._finish)()
 
     def _say_if_blind(self) -> None:
         if self.step > self._first and not self.records:
@@ -158,7 +170,9 @@ class Watch:
         if again:
             self._refresh()
         by_hand, exact = self._by_hand.possible or self._within, not self.schedule.often
-        self._open = Measuring(self._parts, self._named, again=again, by_hand=by_hand, exact=exact)
+        self._open = Measuring(
+            self._parts, self._named, again=again, by_hand=by_hand, exact=exact, guard=self.guard
+        )
         if self._within:
             self._open.weights.opened_within()
 
@@ -245,19 +259,16 @@ class _Hook:
         self._watch, self._name = weakref.ref(watch), name
 
     def __call__(self, *arguments: Any) -> None:
+        if torch.compiler.is_compiling():  # a graph is being made, nothing is computed
+            return
         watch = self._watch()
         if watch is not None:
-            getattr(watch, self._name)(*arguments)
+            watch.guard(getattr(watch, self._name))(*arguments)
 
     def __reduce__(self) -> Any:
-        return _Nothing, ()
-
-
-class _Nothing:
-    """What a hook becomes in a copy."""
-
-    def __call__(self, *arguments: Any) -> None:
-        """Do nothing."""
+        """In a copy it is Python's own thing that takes anything and does nothing: who reads the copy needs no
+        undertow."""
+        return getattr, (nullcontext(), "__exit__")
 
 
 def watch(model: nn.Module, every: int = EVERY, *, on_record: Callable[[Flow], None] | None = None) -> Watch:

@@ -19,6 +19,7 @@ from undertow.doctor.verdict import Verdict
 
 FALLEN = 0.3
 BETTER = 0.97  # of the baseline
+FELL = 0.7  # of the first held-out loss: it is measured in other units, and something is learned
 
 
 def judge(case: Case) -> Verdict | None:
@@ -36,7 +37,7 @@ def _by_loss(case: Case, last: float) -> Verdict | None:
     held = [(step, float(value), line) for step, value, line in case.seen.held_out if step > 0]
     best = min((value for _, value, _ in held), default=0.0)
     assert case.baseline is not None
-    if not held or best < BETTER * case.baseline:
+    if not held or best < BETTER * case.baseline or best < FELL * held[0][1]:
         return None
     return found(
         0.9 if len(held) > 2 else 0.7,

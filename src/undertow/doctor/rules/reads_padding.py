@@ -27,6 +27,7 @@ from undertow.flow.nested import tensors
 
 MOVED = 0.02  # of the spread of answers
 PADDED = 0.15  # of the rows
+CHANCE = 0.05
 
 
 def judge(case: Case) -> Verdict | None:
@@ -109,9 +110,13 @@ def padding(x: Tensor, certain: Callable[[Tensor], bool] = lambda runs: False) -
     runs = filled.flip(1).cumprod(1).sum(1)
     runs = runs.clamp(max=x.shape[1] - 1)
     share = float((runs > 1).double().mean())
+    inner = torch.arange(x.shape[1]) < x.shape[1] - runs[:, None]
+    silent = float(filled[inner].double().mean()) if bool(inner.any()) else 0.0
+    by_chance = 2 * silent**2 + CHANCE  # rows end so where what fills them up is common within them, too
     return (
         runs
         if share > PADDED
+        and (share > by_chance or certain(runs))
         and len(set(runs.tolist())) > 2
         and (bool((runs == 0).any() | (runs == 1).any() | (share < 1)) or certain(runs))
         else None

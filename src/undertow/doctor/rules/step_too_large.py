@@ -21,19 +21,24 @@ from undertow.doctor.verdict import Verdict
 
 FAR = 0.2  # of the weights' length, in one step
 MUCH = 0.03
+NO_BETTER = 0.98  # than always saying the same
 FIRST = 5  # losses; where they differ among themselves by more than the end lies above them, that is no climb
 
 
 def judge(case: Case) -> Verdict | None:
     """How far do the first steps go, and does it end well?"""
-    ratios = [r for s in case.looked_at[:20] if (r := s.ratio) is not None and math.isfinite(r)]
-    if not ratios or len(case.losses) < 5:
+    first = [s for s in case.looked_at[:20] if (r := s.ratio) is not None and math.isfinite(r)]
+    if not first or len(case.losses) < 5:
         return None
-    step = median(ratios)
+    step = median([s.ratio or 0.0 for s in first])
     finite = [x for x in case.losses if x == x and abs(x) != float("inf")]
     climbs = late(finite) > 1.2 * early(finite) > 0 and late(finite) > max(finite[:FIRST])
     rose = len(finite) < len(case.losses) or climbs
-    bad = case.diverged or rose or case.stuck
+    if not (case.diverged or rose):  # weights that began near zero have a length of their own later
+        longest = max(s.weight for s in case.looked_at if s.weight is not None and math.isfinite(s.weight))
+        step = min(step, median([(s.update or 0.0) / max(longest, 1e-12) for s in first]))
+    nothing = case.stuck and (case.baseline is None or late(case.losses) > NO_BETTER * case.baseline)
+    bad = case.diverged or rose or nothing
     lost = case.spoilt and step > 0.003
     if not (bad and step > MUCH) and not lost:
         return None

@@ -8,8 +8,10 @@ from __future__ import annotations
 
 import time
 import warnings
+import weakref
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from multiprocessing.process import BaseProcess
 from types import TracebackType
 from typing import Any
 
@@ -33,8 +35,10 @@ from undertow.doctor.seen.naming import name_of, networks_with
 from undertow.doctor.seen.patches import Patches
 from undertow.doctor.seen.spoilt import BadData, Singular, bad_among, bad_in_graph
 from undertow.doctor.seen.step import Clip, Step
-from undertow.doctor.seen.study import Study, study
+from undertow.doctor.seen.study import How, Study, study
 from undertow.flow.nested import tensors
+from undertow.flow.parameters import ByHand
+from undertow.flow.undisturbed import undisturbed
 from undertow.flow.warning import FlowWarning
 from undertow.flow.watch import Watch, watch
 
@@ -55,6 +59,7 @@ PLAIN_LOSSES = [
 ]
 
 
+_set_anomaly = torch.set_anomaly_enabled
 _WITH_KEYWORDS: dict[int, bool] = getattr(modules, "_global_forward_hooks_with_kwargs", {})
 
 
@@ -96,6 +101,7 @@ class Bedside:
         self.held: dict[int, Tensor] = {}  # by id: parameters that an optimizer holds
         self.kept_graphs = 0  # backward passes that were told to keep their graph
         self.backwards = 0
+        self.children = 0  # processes that were started
         self.bad_data: BadData | None = None
         self.singular: Singular | None = None
         self.spoilt: int | None = None  # the first step whose loss was no number
@@ -104,12 +110,14 @@ class Bedside:
         self.began = time.perf_counter()
         self._ledgers: dict[int, Ledger] = {}
         self._by_hand: Ledger | None = None
+        self._moved = ByHand({})  # did weights that are stepped by hand change?
         self._patches = Patches(self._failed)
         self._handles: list[Any] = []
         self._over: float | None = None
         self._depth = 0
         self._within = False  # one of our own passes
         self._since = 0  # autograd's count at the last step
+        self._steps_at: dict[int, int] = {}  # the same, by ledger
         self._running: list[tuple[nn.Module, int]] = []
         self._anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
         self._asked: list[Call] = []  # calls of whole networks since the last backward pass
@@ -118,6 +126,10 @@ class Bedside:
             tuple[int, float]
         ] = []  # shares of equal classes that were counted then, after so many steps
         self.loaders: dict[int, tuple[int | None, bool]] = {}  # batch size, and whether rows are shuffled
+        self._scaled: tuple[weakref.ref[Tensor], float] | None = (
+            None  # what a loss scaler gave, and its factor
+        )
+        self._hooked = False  # the script listens to a gradient of this step itself
         self._called: tuple[Any, Line] | None = None  # what a network was called with last
 
     # ---- on and off
@@ -128,6 +140,9 @@ class Bedside:
         hear(Optimizer, "__init__", self._made)
         hear(torch.Tensor, "detach", self._detach)
         hear(DataLoader, "__iter__", self._loads)
+        hear(torch.amp.GradScaler, "scale", self._scales)
+        hear(torch.Tensor, "register_hook", self._hooks)
+        hear(BaseProcess, "start", self._starts)
         for owner, name in ((torch.Tensor, "__eq__"), (torch.Tensor, "eq"), (torch, "eq")):
             hear(owner, name, self._compared)
         for name in ("clip_grad_norm_", "clip_grad_value_"):
@@ -135,6 +150,12 @@ class Bedside:
             hear(torch.nn.utils.clip_grad, name, self._clips(name))
         for name in PLAIN_LOSSES:
             hear(torch.nn.functional, name, self._plain_loss)
+        self._patches.replace(
+            torch.jit, "script", self._patches.paused_in
+        )  # it reads the source of what is called
+        self._patches.replace(torch, "set_anomaly_enabled", self._anomaly_set)
+        self._patches.replace(torch, "is_anomaly_enabled", lambda _: lambda: self._anomaly[0])
+        self._patches.replace(torch, "is_anomaly_check_nan_enabled", lambda _: lambda: self._anomaly[1])
         self._handles = [
             register_optimizer_step_pre_hook(self._safely(self._optimizer_begins)),
             register_optimizer_step_post_hook(self._safely(self._optimizer_ended)),
@@ -145,6 +166,7 @@ class Bedside:
         ]
         if not self._borrowed:
             self._watch = watch(self.ward, every=self.every)
+            self._watch.guard.failed = self._watch_failed
             self._watch.__enter__()
         self._look(True)
         return self
@@ -157,9 +179,10 @@ class Bedside:
         for handle in self._handles:
             handle.remove()
             _WITH_KEYWORDS.pop(handle.id, None)  # torch leaves this mark of a hook behind
+        torch.set_anomaly_enabled(*self._anomaly)
         if self._watch is not None and not self._borrowed:
             self._watch.leave()
-        torch.autograd.set_detect_anomaly(*self._anomaly)
+        self._say_failures()
 
     @property
     def seconds(self) -> float:
@@ -189,10 +212,21 @@ class Bedside:
         return heard
 
     def _failed(self, error: Exception) -> None:
-        if not self.failures:
-            text = f"undertow: something could not be listened to: {type(error).__name__}: {error}"
-            warnings.warn(text, FlowWarning, stacklevel=2)
         self.failures.append(error)
+
+    def _watch_failed(self, error: Exception) -> None:
+        assert self._watch is not None
+        self._watch.give_up()
+        self._failed(error)
+
+    def _say_failures(self) -> None:
+        """When all is over: the script may have made warnings errors."""
+        if self.failures:
+            first = self.failures[0]
+            text = f"undertow: something could not be listened to: {type(first).__name__}: {first}"
+            with warnings.catch_warnings():
+                warnings.simplefilter("default")
+                warnings.warn(text, FlowWarning, stacklevel=3)
 
     @property
     def optimizers(self) -> list[Optimizer]:
@@ -216,10 +250,17 @@ class Bedside:
 
     def _look(self, closely: bool) -> None:
         """Keep the line of every operation, while steps are looked at closely."""
-        if closely:
-            torch.autograd.set_detect_anomaly(True, check_nan=self._anomaly[0] and self._anomaly[1])
-        else:
-            torch.autograd.set_detect_anomaly(*self._anomaly)
+        on, checks = self._anomaly
+        _set_anomaly(closely or on, checks and on if closely else checks)
+
+    def _anomaly_set(self, _: Callable[..., Any]) -> Callable[..., Any]:
+        """What the script itself asks for is what it gets, and what it is told."""
+
+        def asked(mode: bool, check_nan: bool = True) -> None:
+            self._anomaly = (mode, check_nan)
+            self._look(self.closely)
+
+        return asked
 
     # ---- networks
 
@@ -242,13 +283,20 @@ class Bedside:
         if len(self.ward.names) >= NETWORKS:
             return
         self.ward.take_in(module, name)
-        if self._watch is not None and not self._borrowed:
+        scripted = any(isinstance(m, torch.jit.ScriptModule) for m in module.modules())  # takes no hooks
+        if self._watch is not None and not self._borrowed and not scripted:
             self._watch.include(module)
 
-    def _module_ended(self, module: nn.Module, arguments: Any, named: Any, output: Any) -> None:
-        if self._within or not self._running or self._running[-1][0] is not module:
+    def _module_ended(self, module: nn.Module, arguments: Any, *given: Any) -> None:
+        """Of one that raised torch tells the arguments alone, not those by name."""
+        if self._within or all(running is not module for running, _ in self._running):
             return
+        while self._running[-1][0] is not module:  # ended by an exception that somebody caught further out
+            self._running.pop()
         _, oldest = self._running.pop()
+        if len(given) < 2 or given[-1] is None:
+            return
+        named, output = given
         if self.closely:
             self.ran.add(module)
         if self.closely and torch.is_grad_enabled():
@@ -284,13 +332,14 @@ class Bedside:
         if root is None or root.grad_fn is None or ours():
             return None
         self.backwards += 1
+        scale = self._scaled[1] if self._scaled is not None and self._scaled[0]() is root else 1.0
         self.kept_graphs += bool(named.get("retain_graph", False))
         if not self._ledgers:
             self._stepped_by_hand(root)
-        over = self._studied(root)
+        over = self._studied(root, scale)
         self._if_spoilt(root)
         for ledger in self._ledgers_of_step():
-            ledger.backward_begins(root)
+            ledger.backward_begins(root.detach() / scale)
 
         def ended(_: Any) -> None:
             over()
@@ -307,12 +356,14 @@ class Bedside:
         if self._by_hand is None:
             leaves = Graph(root).leaves
             self._by_hand = Ledger(0, leaves)
+            self._moved = ByHand({str(n): p for n, p in enumerate(leaves)})
+            self._moved.stepped()
             self._name_raw(leaves)
             self.held.update({id(p): p for p in leaves})
-        elif self._by_hand.open is not None:
+        elif self._moved.stepped() and self._by_hand.open is not None:
             self._ended(self._by_hand)
 
-    def _studied(self, root: Tensor) -> Callable[[], None]:
+    def _studied(self, root: Tensor, scale: float) -> Callable[[], None]:
         if not self.closely and len(self.steps) >= TARGETS:
             self._asked.clear()
             return lambda: None
@@ -323,13 +374,22 @@ class Bedside:
         self._name_raw(graph.leaves)
         self._within = True
         try:
-            made, over = study(graph, root, len(self.steps), self.names(), self._since)
+            how = How(scale, walks=not self._hooked)
+            with undisturbed(self.ward):  # what is kept may be worked out anew when it is asked for
+                made, over = study(graph, root, len(self.steps), self.names(), self._since_of(graph), how)
         finally:
             self._within = False
         self.studies.append(made)
         self.singular = self.singular or made.singular
         self._pair(graph, made.losses)
         return over
+
+    def _since_of(self, graph: Graph) -> int:
+        """Autograd's count at the last step of the optimizers whose parameters are reached; of several players the
+        one whose step is longest ago may still want what was made before another's."""
+        reached = {id(v) for v in graph.leaves}
+        own = [led for led in self._ledgers.values() if any(id(p) in reached for p in led.parameters)]
+        return min((self._steps_at.get(led.place, 0) for led in own), default=self._since)
 
     def _if_spoilt(self, root: Tensor) -> None:
         """The first time that a loss is no number, look for what made it one. Elsewhere than on the CPU asking is
@@ -406,7 +466,14 @@ class Bedside:
 
     def _optimizer_begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if not self._within:
-            self._ledger(optimizer).step_begins()
+            ledger = self._ledger(optimizer)
+            own = {id(p) for p in ledger.parameters}
+            later = [p for group in optimizer.param_groups for p in group["params"] if id(p) not in own]
+            if later:  # a group that was added
+                ledger.parameters += later
+                self._name_raw(later)
+                self.held.update({id(p): p for p in later})
+            ledger.step_begins()
 
     def _optimizer_ended(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
         if self._within:
@@ -420,9 +487,10 @@ class Bedside:
         return None if self._within else after
 
     def _ended(self, ledger: Ledger) -> None:
+        self._hooked = False
         self.steps.append(ledger.step_ended(len(self.steps), calling() if ledger.taken < 2 else Line()))
         if ledger.optimizer is not None:
-            self._since = count_now()
+            self._since = self._steps_at[ledger.place] = count_now()
         self._look(self.closely)
         if self.enough is not None and self.enough(self):
             raise Enough
@@ -478,7 +546,9 @@ class Bedside:
     def _detach(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         if self._within or not self.closely or not torch.is_grad_enabled():
             return
-        if arguments[0].grad_fn is not None and arguments[0].dim() > 0:
+        if (
+            arguments[0].grad_fn is not None and arguments[0].dim() > 1 and arguments[0].shape[-1] > 1
+        ):  # a state
             line = calling_itself()
             if line:  # not one of torch's own, or of ours
                 self.detached.setdefault(line, []).append(reach(Graph(arguments[0])))
@@ -486,6 +556,23 @@ class Bedside:
     def _loads(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         loader = arguments[0]
         self.loaders[id(loader)] = loader.batch_size, isinstance(loader.sampler, RandomSampler)
+
+    def _scales(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None]:
+        """Of a loss scaler: what is minimised is the loss before it."""
+
+        def after(result: Any) -> None:
+            if isinstance(result, Tensor):
+                self._scaled = weakref.ref(result), float(arguments[0].get_scale())
+
+        return after
+
+    def _hooks(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        """A hook of the script's own would hear our passes, too: there are none in this step."""
+        if self.closely and not self._within and arguments[0].grad_fn is not None and not self._hooked:
+            self._hooked = bool(calling_itself())
+
+    def _starts(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
+        self.children += 1
 
     def _compared(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
         """Classes told, against those that are right, while nothing is trained."""

@@ -19,6 +19,7 @@ from undertow.flow.nested import dense
 from undertow.flow.sampled import few, lengths
 
 FIRST, EVERY = 24, 25  # steps that are looked at
+MANY = 10_000  # backward passes of one step; an optimizer that is not used any more takes none
 MOVED = 8  # steps of which is noted how far each parameter moved
 
 
@@ -52,8 +53,8 @@ class Ledger:
     def backward_begins(self, loss: Tensor | None) -> None:
         """Note the loss, and whether gradients of the last step are still there."""
         step = self.current()
-        if loss is not None:
-            step.losses.append(loss.detach())
+        if loss is not None and len(step.losses) < MANY:
+            step.losses.append(loss.detach().clone())  # the script may change it in place
         if not self.looks:
             return
         if step.carried is None and self.left:

@@ -68,21 +68,21 @@ class Loss:
     ignored: int | None = None  # class of targets that are left out
 
 
-def losses_of(graph: Graph) -> list[Loss]:
-    """Found from the end of the graph on."""
+def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
+    """Found from the end of the graph on; what is minimised counts `factor` times."""
     if graph.root is None:
         return []
     found, seen = [], {graph.root}
-    waiting: list[tuple[Op, int, float | None]] = [(graph.root, 1, 1.0)]
+    waiting: list[tuple[Op, int, float | None]] = [(graph.root, 1, factor)]
     while waiting and len(seen) < DEEP:
-        op, sign, factor = waiting.pop()
+        op, sign, share = waiting.pop()
         if _is_loss(op):
-            found.append(_loss(op, sign, factor))
+            found.append(_loss(op, sign, share))
             continue
         for number, (other, then) in enumerate(_parts(op, sign)):
             if other is not None and other not in seen:
                 seen.add(other)
-                waiting.append((other, then, _passed_on(op, number, factor)))
+                waiting.append((other, then, _passed_on(op, number, share)))
     return found if any(loss.spread for loss in found) else found + _stretched(graph)
 
 
@@ -98,6 +98,8 @@ def _stretched(graph: Graph) -> list[Loss]:
         shape = op.shape
         if op.kind not in ("Sub", "Rsub") or len(shape) != 2 or shape[0] != shape[1] or shape[0] < ROWS:
             continue
+        if any(other.kind == "Unsqueeze" for other in op.others):
+            continue  # every one against every other, as is written there
         if len(op.others) == 1 and op.others[0].shape in ((shape[0], 1), shape[:1]):
             return [Loss("difference", 1, op.line, spread=(op.others[0].shape, shape))]
     return []
@@ -121,7 +123,8 @@ def _parts(op: Op, sign: int) -> list[tuple[Op | None, int]]:
         signs[1] = -sign
     elif op.kind in ("Mul", "Div"):
         signs = [sign * _sign_of_factor(op, number) for number in range(len(signs))]
-    return [(other, s) for (_, other), s in zip(op.inputs, signs, strict=True)]
+    found = [(other, s) for (_, other), s in zip(op.inputs, signs, strict=True)]
+    return found[:1] if op.kind == "Div" else found  # what is divided by is no part of a sum
 
 
 def _passed_on(op: Op, number: int, factor: float | None) -> float | None:
@@ -202,6 +205,8 @@ def _spread(op: Op, child: Op | None) -> tuple[tuple[int, ...], tuple[int, ...]]
     """Was the network's output stretched over a target of another shape, every one against every other?"""
     while child is not None and child.kind in ("Sub", "Rsub", "Expand", "Mul", *VIEWS):
         for other in child.others:
+            if other.kind == "Unsqueeze":
+                continue
             rows = other.shape[0] if other.shape else 1
             alone = child.kind == "Expand" or len(child.others) == 1
             if (

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from types import ModuleType
 from typing import Any
 
 from torch import Tensor, nn
@@ -63,7 +64,7 @@ def _modules_of(name: str, value: Any) -> list[tuple[str, nn.Module]]:
         return [(str(k), m) for k, m in value.items() if isinstance(m, nn.Module)]
     if isinstance(value, list | tuple):
         return [(f"{name}_{n}", m) for n, m in enumerate(value) if isinstance(m, nn.Module)]
-    if isinstance(value, type) or not hasattr(value, "__dict__"):
+    if isinstance(value, type | ModuleType) or not hasattr(value, "__dict__"):
         return []
     return [(inner, m) for inner, m in vars(value).items() if isinstance(m, nn.Module)]
 

@@ -54,6 +54,22 @@ class Patches:
             self.failed(error)
             return None
 
+    def paused_in(self, function: Callable[..., Any]) -> Callable[..., Any]:
+        """The same function, while which nothing is replaced."""
+
+        @functools.wraps(function)
+        def paused(*args: Any, **named: Any) -> Any:
+            ours = [(owner, name, getattr(owner, name)) for owner, name, _, _ in self._old]
+            for owner, name, original, _ in reversed(self._old):
+                setattr(owner, name, original)
+            try:
+                return function(*args, **named)
+            finally:
+                for owner, name, new in ours:
+                    setattr(owner, name, new)
+
+        return paused
+
     def undo(self) -> None:
         """In the opposite order."""
         while self._old:

@@ -64,19 +64,27 @@ class Study:
     retained: bool = False  # the graph holds what was made before the step
 
 
+@dataclass(frozen=True)
+class How:
+    """Is it looked at?"""
+
+    scale: float = 1.0  # what is minimised is the loss by so much
+    walks: bool = True  # passes of our own back in time, which the script's own hooks would hear
+
+
 def study(
-    graph: Graph, root: Tensor, step: int, names: Mapping[int, str], since: int
+    graph: Graph, root: Tensor, step: int, names: Mapping[int, str], since: int, how: How
 ) -> tuple[Study, Callable[[], None]]:
     """Look at a loss before its backward pass; the second result is to be called when that is over."""
-    made = Study(step, float(root.detach().double().sum()), len(graph))
+    made = Study(step, float(root.detach().double().sum()) / how.scale, len(graph))
     made.reached = frozenset(id(v) for v in graph.leaves)
-    made.losses = losses_of(graph)
+    made.losses = losses_of(graph, 1 / how.scale)
     made.singular = singular_in(graph, step)
     made.retained = since > 0 and retained(graph, since)
     if not graph.whole:
         return made, lambda: None
     made.layers = [layer for layer in (_layer(graph, key, names) for key in graph.uses) if layer is not None]
-    if not made.retained:
+    if how.walks and not made.retained:
         made.chains = chains_of(graph, torch.Generator().manual_seed(step))
     handles = [
         h for key, layer in zip(_layered(graph), made.layers, strict=True) for h in _listen(graph, key, layer)
@@ -90,7 +98,7 @@ def study(
         for handle in handles:
             handle.remove()
         for weight in weights:
-            made.weighs[id(weight)] = _weighs(weight, before[id(weight)], made.loss)
+            made.weighs[id(weight)] = _weighs(weight, before[id(weight)], made.loss * how.scale)
 
     return made, over
 
@@ -151,6 +159,7 @@ def _behind(graph: Graph, op: Op) -> Op | None:
 
 
 def _note(layer: Layer, kind: str, result: Tensor) -> None:
+    result = result.unsqueeze(0) if result.dim() == 1 else result  # of one row alone
     layer.bent, layer.size = kind.lower(), float(result.double().square().mean().sqrt())
     by_unit = (
         result.transpose(0, 1).flatten(1) if result.dim() > 2 and kind not in ENDS else result.flatten(0, -2)
