@@ -15,10 +15,9 @@ from typing import Any
 
 import torch
 
-import undertow
 from undertow.doctor.case import Case, Crash
 from undertow.doctor.seen.bedside import EVERY, Bedside, Enough
-from undertow.doctor.seen.lines import Line, of_user
+from undertow.doctor.seen.lines import PACKAGE, Line, of_user
 from undertow.errors import DataError
 
 
@@ -51,7 +50,6 @@ def _stands_in(module: Any, folder: Path) -> bool:
     return isinstance(file, str) and folder in Path(file).parents and "site-packages" not in file
 
 
-OURS = str(Path(undertow.__file__).parent)
 Beside = Callable[[Bedside], contextlib.AbstractContextManager[None]]
 
 
@@ -119,7 +117,7 @@ def _show(error: Exception) -> None:
         if one is not None:
             frames = list(one.stack)
             first = next((n for n, f in enumerate(frames) if of_user(f.filename)), len(frames))
-            own = [f for f in frames[first:] if not f.filename.startswith(OURS)]
+            own = [f for f in frames[first:] if not f.filename.startswith(str(PACKAGE))]
             one.stack = traceback.StackSummary.from_list(own)
             waiting += [one.__cause__, one.__context__]
     print("".join(told.format()), end="", file=sys.stderr)
