@@ -146,8 +146,8 @@ class Meter:
 
 def _held_out(seen: Bedside) -> float | None:
     """The mean over the last time that a loss was taken without gradients; None where it never was."""
-    last = max((step for step, _, _ in seen.held_out), default=None)
-    found = [float(value) for step, value, _ in seen.held_out if step == last]
+    last = max((held.step for held in seen.held_out), default=None)
+    found = [float(held.value) for held in seen.held_out if held.step == last]
     return sum(found) / len(found) if found else None
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from undertow.doctor.carried import continues
+from undertow.doctor.carried import continues, one_each
 from undertow.doctor.needed_lag import NeededLag, needed_lag
 from undertow.doctor.seen.batches import Call, first_tensor
 from undertow.errors import UndertowError
@@ -92,9 +92,12 @@ def needed(data: Laid) -> NeededLag | None:
 def joined_windows(calls: Sequence[Call], steps: set[int]) -> tuple[int, Laid, Call] | None:
     """Calls that were handed the state of the same rows before, put end to end; and how long one window is."""
     chains: list[list[Call]] = []
+    each = one_each(calls)
     where: dict[int, list[Call]] = {}
     for place, call in enumerate(calls):
-        chain = where.get(call.fed) if call.fed is not None and _goes_on(calls[call.fed], call) else None
+        chain = (
+            where.get(call.fed) if call.fed is not None and _goes_on(calls[call.fed], call, each) else None
+        )
         if chain is None:
             chain = []
             chains.append(chain)
@@ -111,9 +114,9 @@ def joined_windows(calls: Sequence[Call], steps: set[int]) -> tuple[int, Laid, C
     return (int(sample.shape[axis]), Laid(tuple(pairs), axis == 1), long[0][-1]) if pairs else None
 
 
-def _goes_on(earlier: Call, later: Call) -> bool:
+def _goes_on(earlier: Call, later: Call, each: bool) -> bool:
     """Within a step a state is handed on for the same rows; from step to step it may be handed to others."""
-    return earlier.step == later.step or continues(earlier, later) is not False
+    return earlier.step == later.step or continues(earlier, later, each) is not False
 
 
 def _end_to_end(chain: Sequence[Call], axis: int) -> tuple[Tensor, Tensor] | None:

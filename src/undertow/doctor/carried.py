@@ -32,7 +32,8 @@ def handed_on(calls: Sequence[Call]) -> list[tuple[Call, Call]]:
 
 def rows_go_on(pairs: Sequence[tuple[Call, Call]]) -> list[bool]:
     """Of those of which it can be told."""
-    told = [continues(earlier, later) for earlier, later in pairs]
+    each = one_each([call for pair in pairs for call in pair])
+    told = [continues(earlier, later, each) for earlier, later in pairs]
     return [t for t in told if t is not None]
 
 
@@ -41,12 +42,19 @@ def of_strangers(go_on: Sequence[bool]) -> bool:
     return len(go_on) >= FEWEST and sum(go_on) <= STRANGERS * len(go_on)
 
 
-def continues(earlier: Call, later: Call) -> bool | None:
-    """Do the rows of a batch go on where those of another ended? None where that cannot be told."""
+def one_each(calls: Sequence[Call]) -> bool:
+    """Does a row end with its call, for it has one target? A length may fit by chance: most must."""
+    asked = [call for call in calls if call.target is not None]
+    return 2 * sum(map(one_a_row, asked)) > len(asked)
+
+
+def continues(earlier: Call, later: Call, each: bool) -> bool | None:
+    """Do the rows of a batch go on where those of another ended? None where that cannot be told. `each`: rows have one
+    target each."""
     before, after = first_tensor(earlier.arguments), first_tensor(later.arguments)
     if before is None or after is None or before.dim() < 2:
         return None
-    if one_a_row(earlier) or one_a_row(later):
+    if each and (one_a_row(earlier) or one_a_row(later)):
         return False  # every row is a sample of its own
     if before.shape != after.shape:
         return None

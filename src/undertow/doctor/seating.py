@@ -20,7 +20,8 @@ def batch_axis(calls: Sequence[Call], batch_sizes: Sequence[int]) -> int | None:
     if not shapes:
         return None
     votes = [vote for shape, target in shapes if (vote := _by_target(shape[:2], target)) is not None]
-    if votes:
+    with_target = sum(target is not None for _, target in shapes)
+    if 2 * len(votes) > with_target:  # of some a length may fit by chance
         return max(set(votes), key=votes.count)
     for size in batch_sizes:
         fits = [axis for axis in (0, 1) if sum(shape[axis] == size for shape, _ in shapes) * 2 > len(shapes)]

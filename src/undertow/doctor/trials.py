@@ -33,7 +33,7 @@ class Patient:
     def of(cls, call: Call) -> Patient | None:
         """None where it cannot be copied or asked again."""
         try:
-            made = cls(copy.deepcopy(call.module).eval(), call)
+            made = cls(_copied(call.module).eval(), call)
             return made if made.answer() is not None else None
         except Exception:  # noqa: BLE001 - whatever a user's network may raise when asked out of turn: there is no trial
             return None
@@ -76,6 +76,15 @@ class Patient:
             if first is not None and second is not None and first.shape == second.shape
             else None
         )
+
+
+def _copied(module: nn.Module) -> nn.Module:
+    """With states that it keeps in attributes of its own, without their graph."""
+    kept = [
+        t for part in module.modules() for t in tensors(list(vars(part).values())) if t.grad_fn is not None
+    ]
+    memo: dict[int, Any] = {id(t): t.detach().clone() for t in kept}
+    return copy.deepcopy(module, memo)
 
 
 def _seeded(module: nn.Module) -> nn.Module:

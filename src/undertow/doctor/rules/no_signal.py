@@ -15,9 +15,15 @@ from statistics import mean
 from undertow.doctor.case import Case, late
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
+from undertow.doctor.seen.lines import Line
 from undertow.doctor.verdict import Verdict
 
 FALLEN = 0.3
+BEGUN, WORSE, MUCH_WORSE = (
+    0.12,
+    1.03,
+    1.1,
+)  # less will do where the held-out loss becomes worse than always saying the same
 BETTER = 0.97  # of the baseline
 FELL = 0.7  # of the first held-out loss: it is measured in other units, and something is learned
 
@@ -28,23 +34,40 @@ def judge(case: Case) -> Verdict | None:
     if case.baseline is None or not case.losses or case.diverged or len(case.steps) < 50:
         return None
     last = late(case.losses)
-    if last > (1 - FALLEN) * case.baseline:
+    if last > (1 - BEGUN) * case.baseline:
         return None
-    return _by_loss(case, last) or _by_classes(case, last)
+    by_loss = _by_loss(case, last)
+    return by_loss if last > (1 - FALLEN) * case.baseline else by_loss or _by_classes(case, last)
 
 
 def _by_loss(case: Case, last: float) -> Verdict | None:
-    held = [(step, float(value), line) for step, value, line in case.seen.held_out if step > 0]
-    best = min((value for _, value, _ in held), default=0.0)
+    """Of the loader on which it is worst: training rows may be looked at, too."""
+    groups: dict[tuple[Line, int], list[tuple[int, float]]] = {}
+    for held in case.seen.held_out:
+        if held.step > 0:
+            groups.setdefault((held.line, held.loader), []).append((held.step, float(held.value)))
+    found_worst = [_by_rows(case, last, line, held) for (line, _), held in groups.items()]
+    return next((verdict for verdict in found_worst if verdict is not None), None)
+
+
+def _by_rows(case: Case, last: float, line: Line, taken: list[tuple[int, float]]) -> Verdict | None:
+    looks: dict[int, list[float]] = {}
+    for step, value in taken:
+        looks.setdefault(step, []).append(value)
+    held = [mean(values) for _, values in sorted(looks.items())]
+    best = min(held)
     assert case.baseline is not None
-    if not held or best < BETTER * case.baseline or best < FELL * held[0][1]:
+    if best < BETTER * case.baseline or best < FELL * held[0]:
+        return None
+    worse = held[-1] > MUCH_WORSE * case.baseline or (len(held) > 2 and held[-1] > WORSE * case.baseline)
+    if last > (1 - FALLEN) * case.baseline and (len(held) < 2 or not worse):
         return None
     return found(
         0.9 if len(held) > 2 else 0.7,
         f"The training loss fell to {last:.3g} (always saying the same: {case.baseline:.3g}), the held-out loss "
         f"was never below {best:.3g}: "
         "what is learned holds for no other row.",
-        at(held[-1][2]),
+        at(line),
         training_loss=last,
         best_held_out=best,
         baseline=case.baseline,

@@ -18,6 +18,8 @@ from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict
 
+KEPT = "kept in it"
+
 
 def judge(case: Case) -> Verdict | None:
     """Is state carried, and do the rows go on?"""
@@ -28,12 +30,17 @@ def judge(case: Case) -> Verdict | None:
         if inner is None:
             return None
         own = [c for c in case.calls if c.module is inner]
-        pairs, how = [(a, b) for a, b in itertools.pairwise(own) if a.step < b.step], "kept in it"
+        pairs, how = [(a, b) for a, b in itertools.pairwise(own) if a.step < b.step], KEPT
+    begun = [s.carried for s in case.studies[1:] if s.carried is not None]
+    if how == KEPT and begun and 2 * sum(begun) <= len(begun):
+        return None  # it would keep its state, and is given a fresh one every time
     known = rows_go_on(pairs)
+    shuffled = any(shuffles for _, shuffles in case.seen.loaders.values())
+    if how == KEPT and not known and shuffled and begun:
+        known = [False] * len(pairs)  # rows in any order go on nowhere
     if not of_strangers(known):
         return None
     call = pairs[0][1]
-    shuffled = any(shuffles for _, shuffles in case.seen.loaders.values())
     return found(
         0.95 if shuffled else 0.85,
         f"{call.name} begins a batch with the state that the one before left ({how}), but in "

@@ -12,32 +12,40 @@ Planted: the learning rate times 100.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from statistics import median
 
 from undertow.doctor.case import Case, early, late
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
+from undertow.doctor.seen.step import Step
 from undertow.doctor.verdict import Verdict
 
 FAR = 0.2  # of the weights' length, in one step
 MUCH = 0.03
+WIDE = 20  # steps that are measured one after another
 NO_BETTER = 0.98  # than always saying the same
 FIRST = 5  # losses; where they differ among themselves by more than the end lies above them, that is no climb
 
 
 def judge(case: Case) -> Verdict | None:
     """How far do the first steps go, and does it end well?"""
-    first = [s for s in case.looked_at[:20] if (r := s.ratio) is not None and math.isfinite(r)]
-    if not first or len(case.losses) < 5:
+    measured = [s for s in case.looked_at if (r := s.ratio) is not None and math.isfinite(r)]
+    if not measured or len(case.losses) < 5:
         return None
+    pieces = [measured[n : n + WIDE] for n in range(0, len(measured), WIDE)]
+    whole = [p for p in pieces if 2 * len(p) > WIDE] or pieces[:1]  # after a warm-up, too
+    first = max(whole, key=lambda piece: median([s.ratio or 0.0 for s in piece]))
     step = median([s.ratio or 0.0 for s in first])
     finite = [x for x in case.losses if x == x and abs(x) != float("inf")]
     climbs = late(finite) > 1.2 * early(finite) > 0 and late(finite) > max(finite[:FIRST])
     rose = len(finite) < len(case.losses) or climbs
     if not (case.diverged or rose):  # weights that began near zero have a length of their own later
-        longest = max(s.weight for s in case.looked_at if s.weight is not None and math.isfinite(s.weight))
+        longest = max(s.weight for s in first if s.weight is not None)
         step = min(step, median([(s.update or 0.0) / max(longest, 1e-12) for s in first]))
-    nothing = case.stuck and (case.baseline is None or late(case.losses) > NO_BETTER * case.baseline)
+    nothing = case.stuck and (
+        case.baseline is None or _while_large(case, measured) > NO_BETTER * case.baseline
+    )
     bad = case.diverged or rose or nothing
     lost = case.spoilt and step > 0.003
     if not (bad and step > MUCH) and not lost:
@@ -52,6 +60,13 @@ def judge(case: Case) -> Verdict | None:
         first_loss=early(finite) if finite else None,
         last_loss=late(finite) if finite else None,
     )
+
+
+def _while_large(case: Case, measured: Sequence[Step]) -> float:
+    """The loss at the end of the steps that were so large; they may become smaller with the learning rate."""
+    large = [s.number for s in measured if (s.ratio or 0.0) > MUCH]
+    until = large[-1] + 1 if large else 0
+    return late(case.losses[:until]) if until >= WIDE else late(case.losses)
 
 
 RULE = Rule(

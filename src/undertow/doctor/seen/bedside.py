@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor, nn
@@ -78,6 +78,15 @@ class Ward(nn.Module):
         self._modules[free] = module
 
 
+class HeldOut(NamedTuple):
+    """A loss that was taken without gradients."""
+
+    step: int  # optimizer steps before
+    value: Tensor
+    line: Line
+    loader: int  # which loader's batches were asked for last
+
+
 class Bedside:
     """Everything that was seen."""
 
@@ -92,7 +101,8 @@ class Bedside:
         self.enough = enough
         self.steps: list[Step] = []
         self.studies: list[Study] = []
-        self.held_out: list[tuple[int, Tensor, Line]] = []  # losses without gradients, after so many steps
+        self.held_out: list[HeldOut] = []  # losses without gradients
+        self._loader = 0  # the last that was asked for batches
         self.calls = Calls()
         self.detached: dict[
             Line, list[int]
@@ -137,6 +147,7 @@ class Bedside:
     def __enter__(self) -> Bedside:
         hear = self._patches.hear
         hear(torch.autograd, "backward", self._backward)
+        hear(torch.autograd, "grad", self._gradients_asked)
         hear(Optimizer, "__init__", self._made)
         hear(torch.Tensor, "detach", self._detach)
         hear(DataLoader, "__iter__", self._loads)
@@ -331,6 +342,23 @@ class Bedside:
         root = given if isinstance(given, Tensor) else first_tensor(given)
         if root is None or root.grad_fn is None or ours():
             return None
+        return self._backward_of(root, named, adds=True)
+
+    def _gradients_asked(
+        self, arguments: tuple[Any, ...], named: dict[str, Any]
+    ) -> Callable[[Any], None] | None:
+        """Of a number, by leaves, to be kept by hand: a backward pass, too, which adds to nothing."""
+        if self._within or named.get("create_graph"):
+            return None
+        root = first_tensor(named.get("outputs", arguments[0] if arguments else None))
+        inputs = list(tensors(named.get("inputs", arguments[1] if len(arguments) > 1 else None)))
+        if root is None or root.grad_fn is None or root.numel() != 1 or not inputs or ours():
+            return None
+        if not all(t.is_leaf and id(t) in self.held for t in inputs):
+            return None
+        return self._backward_of(root, named, adds=False)
+
+    def _backward_of(self, root: Tensor, named: dict[str, Any], adds: bool) -> Callable[[Any], None]:
         self.backwards += 1
         scale = self._scaled[1] if self._scaled is not None and self._scaled[0]() is root else 1.0
         self.kept_graphs += bool(named.get("retain_graph", False))
@@ -339,7 +367,7 @@ class Bedside:
         over = self._studied(root, scale)
         self._if_spoilt(root)
         for ledger in self._ledgers_of_step():
-            ledger.backward_begins(root.detach() / scale)
+            ledger.backward_begins(root.detach() / scale, adds)
 
         def ended(_: Any) -> None:
             over()
@@ -415,6 +443,7 @@ class Bedside:
         inputs."""
         targets = targets_of(losses)
         target = targets[0] if targets else None
+        target = next((loss.laid_out for loss in losses if loss.laid_out is not None), target)
         if not self.ward.names and target is not None and self.calls.wanted:
             read = read_by_steps(graph, 8)
             if read is not None:
@@ -555,6 +584,7 @@ class Bedside:
 
     def _loads(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         loader = arguments[0]
+        self._loader = id(loader)
         self.loaders[id(loader)] = loader.batch_size, isinstance(loader.sampler, RandomSampler)
 
     def _scales(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None]:
@@ -605,7 +635,7 @@ class Bedside:
 
         def after(result: Any) -> None:
             if isinstance(result, Tensor):
-                self.held_out.append((step, result.detach().mean() / count, line))
+                self.held_out.append(HeldOut(step, result.detach().mean() / count, line, self._loader))
 
         return after
 

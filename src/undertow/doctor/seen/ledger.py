@@ -50,12 +50,12 @@ class Ledger:
             self.open = Step(0, self.place)
         return self.open
 
-    def backward_begins(self, loss: Tensor | None) -> None:
-        """Note the loss, and whether gradients of the last step are still there."""
+    def backward_begins(self, loss: Tensor | None, adds: bool = True) -> None:
+        """Note the loss, and whether gradients of the last step are still there, where new ones are added to them."""
         step = self.current()
         if loss is not None and len(step.losses) < MANY:
             step.losses.append(loss.detach().clone())  # the script may change it in place
-        if not self.looks:
+        if not self.looks or not adds:
             return
         if step.carried is None and self.left:
             step.carried = self._still_there()

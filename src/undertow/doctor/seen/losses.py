@@ -66,6 +66,7 @@ class Loss:
     spread: tuple[tuple[int, ...], tuple[int, ...]] | None = None  # shape before and after broadcasting
     share: float | None = None  # what is minimised grows by so much when its mean over elements grows by 1
     ignored: int | None = None  # class of targets that are left out
+    laid_out: Tensor | None = None  # of classes of chosen places: the targets where they belong, -1 elsewhere
 
 
 def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
@@ -83,7 +84,20 @@ def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
             if other is not None and other not in seen:
                 seen.add(other)
                 waiting.append((other, then, _passed_on(op, number, share)))
+    if not any(loss.squashed for loss in found):
+        found += _squashed_twice(graph)
     return found if any(loss.spread for loss in found) else found + _stretched(graph)
+
+
+def _squashed_twice(graph: Graph) -> list[Loss]:
+    """Logarithms of shares of shares, in a loss of whatever form."""
+    for op in graph.ops:
+        if op.kind != "LogSoftmax" or not op.others:
+            continue
+        source = through_views(op.others[0])
+        if source is not None and source.kind in ("Softmax", "Sigmoid"):
+            return [Loss("log-softmax", 0, op.line, squashed=source.kind.lower())]
+    return []
 
 
 def targets_of(losses: Sequence[Loss]) -> list[Tensor]:
@@ -179,7 +193,31 @@ def _loss(op: Op, sign: int, factor: float | None) -> Loss:
         _spread(op, child),
         None if factor is None else factor * _elements(op, target),
         ignored if isinstance(ignored, int) else None,
+        _laid_out(child, target),
     )
+
+
+def _laid_out(child: Op | None, target: Any) -> Tensor | None:
+    """logits[mask] against target[mask]: the mask, filled with the targets."""
+    source = through_views(child)
+    if source is not None and source.kind == "LogSoftmax":
+        source = through_views(source.others[0]) if source.others else None
+    if (
+        source is None
+        or source.kind != "Index"
+        or not isinstance(target, Tensor)
+        or target.is_floating_point()
+    ):
+        return None
+    places = [t for t in source.saved("indices") or () if isinstance(t, Tensor)]
+    if len(places) == 1 and places[0].dtype == torch.bool:
+        places = list(places[0].nonzero(as_tuple=True))
+    shape = source.others[0].shape if source.others else ()
+    if len(places) < 2 or len(shape) <= len(places) or any(len(t) != len(target) for t in places):
+        return None
+    found = torch.full(shape[: len(places)], -1, dtype=target.dtype)
+    found[tuple(t.cpu() for t in places)] = target.detach().cpu()
+    return found
 
 
 def _elements(op: Op, target: Any) -> int:

@@ -62,6 +62,7 @@ class Study:
     reached: frozenset[int] = frozenset()  # ids of the leaves of the graph
     singular: Singular | None = None
     retained: bool = False  # the graph holds what was made before the step
+    carried: bool | None = None  # its recurrences began with a state that is not zero; None: none was seen
 
 
 @dataclass(frozen=True)
@@ -83,6 +84,7 @@ def study(
     made.retained = since > 0 and retained(graph, since)
     if not graph.whole:
         return made, lambda: None
+    made.carried = _carried(graph)
     made.layers = [layer for layer in (_layer(graph, key, names) for key in graph.uses) if layer is not None]
     if how.walks and not made.retained:
         made.chains = chains_of(graph, torch.Generator().manual_seed(step))
@@ -108,6 +110,12 @@ def _weighs(weight: Tensor, before: Tensor | None, loss: float) -> float:
         return 0.0
     gradient = weight.grad.detach() if before is None else weight.grad.detach() - before
     return float(gradient.double().norm() * weight.detach().double().norm()) / abs(loss)
+
+
+def _carried(graph: Graph) -> bool | None:
+    begun = [operand(ops[0]) for _, ops in graph.recurrences()]
+    states = [value for value, data in begun if data and value is not None]
+    return any(bool(value.any()) for value in states) if states else None
 
 
 def _layered(graph: Graph) -> list[int]:
