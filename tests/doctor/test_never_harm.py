@@ -355,7 +355,7 @@ def test_what_a_script_asks_of_anomaly_mode_it_gets(tmp_path, capfd):
     assert not torch.is_anomaly_enabled()
     told = capfd.readouterr().err
     assert "returned nan values" in told
-    assert "undertow" not in told.partition("Traceback (most recent call last):\n  File \"" + str(script))[2]
+    assert "undertow" not in told.partition('Traceback (most recent call last):\n  File "' + str(script))[2]
 
 
 def test_a_model_that_is_saved_whole_needs_no_undertow(tmp_path):

@@ -19,11 +19,8 @@ from undertow.doctor.seen.lines import Line
 from undertow.doctor.verdict import Verdict
 
 FALLEN = 0.3
-BEGUN, WORSE, MUCH_WORSE = (
-    0.12,
-    1.03,
-    1.1,
-)  # less will do where the held-out loss becomes worse than always saying the same
+BEGUN = 0.12  # less will do where the held-out loss becomes worse than always saying the same, by so much:
+WORSE, MUCH_WORSE = 1.03, 1.1
 BETTER = 0.97  # of the baseline
 FELL = 0.7  # of the first held-out loss: it is measured in other units, and something is learned
 
