@@ -10,8 +10,9 @@ Planted: last step read although rows are padded.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
+from statistics import mean
 
 import torch
 from torch import Tensor, nn
@@ -37,20 +38,31 @@ def judge(case: Case) -> Verdict | None:
         axis = batch_axis(own, case.batch_sizes)
         for call in own[-3:]:
             for rows in (axis,) if axis is not None else (0, 1):
-                verdict = _judge(call, rows)
+                verdict = _judge(call, rows, _by_chance(own, rows))
                 if verdict is not None:
                     return verdict
     return None
 
 
-def _judge(call: Call, axis: int) -> Verdict | None:
+def _by_chance(calls: Sequence[Call], axis: int) -> bool:
+    """Do rows end as they do because what fills them up is common within them, too?"""
+    inputs = [x for call in calls if (x := first_tensor(call.arguments)) is not None and x.dim() >= 2]
+    told = [_ends(x.transpose(0, 1) if axis else x)[1:] for x in inputs if x.shape[1 - axis] > 1]
+    if not told:
+        return False
+    share, silent = (mean(values) for values in zip(*told, strict=True))
+    return bool(share <= 2 * silent**2 + CHANCE)
+
+
+def _judge(call: Call, axis: int, chance: bool) -> Verdict | None:
     x = first_tensor(call.arguments)
     assert x is not None
-    pads = padding(
-        x.transpose(0, 1) if axis else x,
-        lambda runs: _told(call, x.shape[1 - axis] - runs) or _fills(call, x),
-    )
-    if pads is None:
+
+    def certain(runs: Tensor) -> bool:
+        return _told(call, x.shape[1 - axis] - runs) or _fills(call, x)
+
+    pads = padding(x.transpose(0, 1) if axis else x, certain)
+    if pads is None or (chance and not certain(pads)):
         return None
     patient = Patient.of(call)
     answer = patient.answer() if patient is not None else None
@@ -103,24 +115,27 @@ def padding(x: Tensor, certain: Callable[[Tensor], bool] = lambda runs: False) -
     """
     if x.dim() < 2 or x.shape[1] < 4 or len(x) < 4:
         return None
-    flat = x.flatten(2) if x.dim() > 2 else x.unsqueeze(2)
-    last = flat[:, -1]
-    fill = last.mode(0).values if not x.is_floating_point() else torch.zeros_like(last[0])
-    filled = (flat == fill).all(2)
-    runs = filled.flip(1).cumprod(1).sum(1)
-    runs = runs.clamp(max=x.shape[1] - 1)
-    share = float((runs > 1).double().mean())
-    inner = torch.arange(x.shape[1]) < x.shape[1] - runs[:, None]
-    silent = float(filled[inner].double().mean()) if bool(inner.any()) else 0.0
-    by_chance = 2 * silent**2 + CHANCE  # rows end so where what fills them up is common within them, too
+    runs, share, _ = _ends(x)
     return (
         runs
         if share > PADDED
-        and (share > by_chance or certain(runs))
         and len(set(runs.tolist())) > 2
         and (bool((runs == 0).any() | (runs == 1).any() | (share < 1)) or certain(runs))
         else None
     )
+
+
+def _ends(x: Tensor) -> tuple[Tensor, float, float]:
+    """How long each row [B] ends alike, the share of rows that do for more than a step, and of steps before it that
+    look so, too."""
+    flat = x.flatten(2) if x.dim() > 2 else x.unsqueeze(2)
+    last = flat[:, -1]
+    fill = last.mode(0).values if not x.is_floating_point() else torch.zeros_like(last[0])
+    filled = (flat == fill).all(2)
+    runs = filled.flip(1).cumprod(1).sum(1).clamp(max=x.shape[1] - 1)
+    inner = torch.arange(x.shape[1]) < x.shape[1] - runs[:, None]
+    silent = float(filled[inner].double().mean()) if bool(inner.any()) else 0.0
+    return runs, float((runs > 1).double().mean()), silent
 
 
 def _row(tensor: Tensor, x: Tensor, axis: int, row: int, cut: int) -> Tensor:
