@@ -255,3 +255,32 @@ def test_the_progress_bar_is_taken_down_before_the_sentence(refused, names_run, 
     monkeypatch.setattr(f"undertow.cli.{verb}.display_for", lambda quiet: Bar())
     refused(*{"train": ["train", "names", "--data", "nowhere.txt"], "resume": ["resume", "nowhere"]}[verb])
     assert closed
+
+
+WRONG_STEP = """
+from dataclasses import dataclass
+from typing import NamedTuple
+import torch, undertow as ut
+
+@dataclass(frozen=True)
+class Mine(ut.Cell):
+    class State(NamedTuple):
+        h: torch.Tensor
+    class Weights(NamedTuple):
+        x: torch.Tensor
+    def init(self):
+        return self.Weights(torch.zeros(self.hidden_size, self.input_size + 1))
+    def step(self, x, state, w):
+        return self.State(h=torch.tanh(x @ w.x.T))
+"""
+
+
+def test_a_step_whose_shapes_do_not_fit_is_named_by_its_line(refused, tmp_path, monkeypatch):
+    folder = tmp_path / "own"
+    folder.mkdir()
+    (folder / "wrong.py").write_text(WRONG_STEP)
+    monkeypatch.chdir(folder)
+    err = refused("plan", "wrong.py:Mine")
+    assert err.count("\n") == 1
+    assert "Mine has no kernel: the step cannot be traced at " in err
+    assert "wrong.py:15 (RuntimeError: a and b must have same reduction dim" in err

@@ -9,8 +9,11 @@ Each is a torch.fx module. Sizes are concrete but for the batch, which is traced
 
 from __future__ import annotations
 
+import logging
 import sys
-from collections.abc import Callable, Sequence
+import traceback
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from types import FrameType
@@ -129,14 +132,28 @@ class _Lines(TorchFunctionMode):
         return function(*arguments, **(named or {}))
 
 
+@contextmanager
+def _torch_says_nothing() -> Iterator[None]:
+    """It logs the whole traceback of what fails on shapes alone; the reason that is given says it."""
+    logger = logging.getLogger("torch._subclasses.fake_tensor")
+    before, logger.disabled = logger.disabled, True
+    try:
+        yield
+    finally:
+        logger.disabled = before
+
+
 def _whole(step: Callable[..., Any], examples: Sequence[Tensor]) -> fx.GraphModule:
     """The step as a graph, its ops unbroken."""
     try:
-        with preserve_node_meta(), _Lines():
+        with preserve_node_meta(), _Lines(), _torch_says_nothing():
             module = to_fx(step, examples)
     except Exception as error:  # a user's code: what is wrong with it, the eager loop will say better
-        first = next(iter(str(error).splitlines()), "")
-        raise NoRowError(f"the step cannot be traced ({type(error).__name__}: {first})") from error
+        first = next(iter(str(error).splitlines()), "").rstrip(".")
+        frames = traceback.extract_tb(error.__traceback__)
+        own = [frame for frame in frames if not frame.filename.startswith(NOT_THE_USER)]
+        where = f" at {own[-1].filename}:{own[-1].lineno}" if own else ""
+        raise NoRowError(f"the step cannot be traced{where} ({type(error).__name__}: {first})") from error
     for node in module.graph.nodes:
         if torch.Tag.nondeterministic_seeded in getattr(node.target, "tags", ()):
             raise NoRowError(f"{node.target}{place_of(node)}: random numbers in a step")
