@@ -40,9 +40,10 @@ def judge(case: Case) -> Verdict | None:
     finite = [x for x in case.losses if x == x and abs(x) != float("inf")]
     climbs = late(finite) > 1.2 * early(finite) > 0 and late(finite) > max(finite[:FIRST])
     rose = len(finite) < len(case.losses) or climbs
+    doubled = climbs and late(finite) > 2 * early(finite)
     if not (case.diverged or rose):  # weights that began near zero have a length of their own later
-        longest = max(s.weight for s in first if s.weight is not None)
-        step = min(step, median([(s.update or 0.0) / max(longest, 1e-12) for s in first]))
+        usual = median([s.weight or 0.0 for s in first])
+        step = min(step, median([s.update or 0.0 for s in first]) / max(usual, 1e-12))
     nothing = case.stuck and (
         case.baseline is None or _while_large(case, measured) > NO_BETTER * case.baseline
     )
@@ -51,7 +52,7 @@ def judge(case: Case) -> Verdict | None:
     if not (bad and step > MUCH) and not lost:
         return None
     return found(
-        0.9 if step > FAR or case.diverged else 0.75,
+        0.9 if step > FAR or case.diverged or doubled else 0.75,
         f"A step changes the weights by {step:.0%} of their length (0.1 % is usual), and the loss "
         f"{'leaves all bounds' if case.diverged else 'climbs' if rose else 'finds nothing'}.",
         at(case.step_line),
