@@ -49,9 +49,8 @@ def ordered(verdicts: Sequence[Verdict], rules: Sequence[Rule]) -> list[Verdict]
         verdicts,
         key=lambda v: (
             _depth(v.code, because),
-            -round(v.confidence, 1),
-            v.code not in wiring,
             -v.confidence,
+            v.code not in wiring,
             v.code,
         ),
     )
