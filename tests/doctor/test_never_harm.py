@@ -302,12 +302,13 @@ def test_nothing_is_left_behind(ends):
     assert not net._forward_pre_hooks
 
 
-def test_what_goes_wrong_in_listening_is_not_felt(monkeypatch):
+def trained_with_broken(monkeypatch, listener, net):
+    """Three steps while something of ours raises."""
+
     def broken(*_):
         raise RuntimeError("broken")
 
-    monkeypatch.setattr("undertow.doctor.seen.bedside.Graph", broken)
-    net = torch.nn.Linear(2, 1)
+    monkeypatch.setattr(listener, broken)
     step = torch.optim.SGD(net.parameters(), lr=0.1)
 
     def train():
@@ -321,6 +322,10 @@ def test_what_goes_wrong_in_listening_is_not_felt(monkeypatch):
         seen = train()
     assert len(seen.steps) == 3
     assert seen.failures
+
+
+def test_what_goes_wrong_in_listening_is_not_felt(monkeypatch):
+    trained_with_broken(monkeypatch, "undertow.doctor.seen.bedside.Graph", torch.nn.Linear(2, 1))
 
 
 def test_a_module_that_raises_is_forgotten():
@@ -390,23 +395,8 @@ def test_two_scripts_of_two_folders_have_modules_of_their_own(tmp_path, capfd):
 
 
 def test_a_watch_that_fails_is_not_felt(monkeypatch):
-    def broken(*_):
-        raise RuntimeError("broken")
-
-    monkeypatch.setattr("undertow.flow.depth.Depth._came_out", broken)
     net = torch.nn.Sequential(torch.nn.Linear(2, 1))
-    step = torch.optim.SGD(net.parameters(), lr=0.1)
-
-    def train():
-        with Bedside() as seen:
-            for _ in range(3):
-                net(torch.randn(4, 2)).sum().backward()
-                step.step()
-        return seen
-
-    with pytest.warns(UserWarning, match="could not be listened to: RuntimeError: broken"):
-        seen = train()
-    assert len(seen.steps) == 3
+    trained_with_broken(monkeypatch, "undertow.flow.depth.Depth._came_out", net)
     assert not net._forward_hooks
     assert not net[0]._forward_hooks
 

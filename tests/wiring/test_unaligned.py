@@ -8,7 +8,7 @@ from undertow import cells
 from undertow.errors import ShapeError
 from undertow.wiring.attention import Additive, Multiplicative
 from undertow.wiring.beam import Beam, search
-from undertow.wiring.unaligned import EncoderDecoder, padded_rows, rows_of
+from undertow.wiring.unaligned import EncoderDecoder, rows_of
 
 S, T, B, V = 7, 5, 4, 9
 LENGTHS = torch.tensor([7, 2, 5, 1])
@@ -28,6 +28,15 @@ def translator(attention="multiplicative", hidden=10, cell=cells.LSTM, **setting
 def batch(seed=0):
     generator = torch.Generator().manual_seed(seed)
     return torch.randint(V, (S, B), generator=generator), torch.randint(V, (T, B), generator=generator)
+
+
+def padded_rows(rows, fill):
+    """[T, B] and lengths [B] of rows of tokens."""
+    lengths = torch.tensor([len(row) for row in rows])
+    found = torch.full((int(lengths.max()), len(rows)), fill, dtype=torch.long)
+    for number, row in enumerate(rows):
+        found[: len(row), number] = torch.as_tensor(row, dtype=torch.long)
+    return found, lengths
 
 
 @pytest.mark.parametrize("cell", [cells.LSTM, cells.GRU])

@@ -13,7 +13,6 @@ Axes: S source steps, T target steps, B batch rows, K features of a key, V targe
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import torch
@@ -141,12 +140,3 @@ def _check(encoder: Recurrent, query: Recurrent, upper: Recurrent) -> None:
             f"EncoderDecoder: upper reads query and context together, {query.output_size} + {encoder.output_size} = "
             f"{wanted} features; its cell has input_size {upper.cell.input_size}."
         )
-
-
-def padded_rows(rows: Sequence[Sequence[int]], fill: int) -> tuple[Tensor, Tensor]:
-    """[T, B] and lengths [B] of rows of tokens."""
-    lengths = torch.tensor([len(row) for row in rows])
-    found = torch.full((int(lengths.max()), len(rows)), fill, dtype=torch.long)
-    for number, row in enumerate(rows):
-        found[: len(row), number] = torch.as_tensor(row, dtype=torch.long)
-    return found, lengths

@@ -36,6 +36,7 @@ from undertow.doctor.seen.patches import Patches
 from undertow.doctor.seen.spoilt import BadData, Singular, bad_among, bad_in_graph
 from undertow.doctor.seen.step import Clip, Step
 from undertow.doctor.seen.study import How, Study, study
+from undertow.flow.guard import Guard
 from undertow.flow.nested import tensors
 from undertow.flow.parameters import ByHand
 from undertow.flow.undisturbed import undisturbed
@@ -145,7 +146,10 @@ class Bedside:
     # ---- on and off
 
     def __enter__(self) -> Bedside:
-        hear = self._patches.hear
+        hear, safely = (
+            self._patches.hear,
+            Guard(self._failed),
+        )  # a script must not feel what goes wrong in listening
         hear(torch.autograd, "backward", self._backward)
         hear(torch.autograd, "grad", self._gradients_asked)
         hear(Optimizer, "__init__", self._made)
@@ -168,12 +172,10 @@ class Bedside:
         self._patches.replace(torch, "is_anomaly_enabled", lambda _: lambda: self._anomaly[0])
         self._patches.replace(torch, "is_anomaly_check_nan_enabled", lambda _: lambda: self._anomaly[1])
         self._handles = [
-            register_optimizer_step_pre_hook(self._safely(self._optimizer_begins)),
-            register_optimizer_step_post_hook(self._safely(self._optimizer_ended)),
-            register_module_forward_pre_hook(self._safely(self._module_begins)),
-            register_module_forward_hook(
-                self._safely(self._module_ended), with_kwargs=True, always_call=True
-            ),
+            register_optimizer_step_pre_hook(safely(self._optimizer_begins)),
+            register_optimizer_step_post_hook(safely(self._optimizer_ended)),
+            register_module_forward_pre_hook(safely(self._module_begins)),
+            register_module_forward_hook(safely(self._module_ended), with_kwargs=True, always_call=True),
         ]
         if not self._borrowed:
             self._watch = watch(self.ward, every=self.every)
@@ -208,19 +210,6 @@ class Bedside:
             yield
         finally:
             self._within = False
-
-    def _safely(self, listener: Callable[..., None]) -> Callable[..., None]:
-        """A script must not feel what goes wrong in listening to it."""
-
-        def heard(*given: Any) -> None:
-            if torch.compiler.is_compiling():  # a graph is being made, nothing is computed
-                return
-            try:
-                listener(*given)
-            except Exception as error:  # noqa: BLE001 - ours, and no fault of the script's
-                self._failed(error)
-
-        return heard
 
     def _failed(self, error: Exception) -> None:
         self.failures.append(error)
@@ -366,8 +355,9 @@ class Bedside:
             self._stepped_by_hand(root)
         over = self._studied(root, scale)
         self._if_spoilt(root)
+        loss = root.detach() / scale  # in memory of its own: the script may change it in place
         for ledger in self._ledgers_of_step():
-            ledger.backward_begins(root.detach() / scale, adds)
+            ledger.backward_begins(loss, adds)
 
         def ended(_: Any) -> None:
             over()
@@ -386,8 +376,7 @@ class Bedside:
             self._by_hand = Ledger(0, leaves)
             self._moved = ByHand({str(n): p for n, p in enumerate(leaves)})
             self._moved.stepped()
-            self._name_raw(leaves)
-            self.held.update({id(p): p for p in leaves})
+            self._hold(leaves)
         elif self._moved.stepped() and self._by_hand.open is not None:
             self._ended(self._by_hand)
 
@@ -500,8 +489,7 @@ class Bedside:
             later = [p for group in optimizer.param_groups for p in group["params"] if id(p) not in own]
             if later:  # a group that was added
                 ledger.parameters += later
-                self._name_raw(later)
-                self.held.update({id(p): p for p in later})
+                self._hold(later)
             ledger.step_begins()
 
     def _optimizer_ended(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
@@ -531,9 +519,13 @@ class Bedside:
             for name, module in networks_with({id(p) for p in parameters}).items():
                 if module not in self.ward.names:
                     self._take_in(module, name)
-            self._name_raw(parameters)
-            self.held.update({id(p): p for p in parameters})
+            self._hold(parameters)
         return self._ledgers[id(optimizer)]
+
+    def _hold(self, parameters: list[Tensor]) -> None:
+        """An optimizer, or the script by hand, steps these."""
+        self._name_raw(parameters)
+        self.held.update({id(p): p for p in parameters})
 
     def _name_raw(self, parameters: list[Tensor]) -> None:
         own = {id(p) for p in self.ward.parameters()}

@@ -54,7 +54,7 @@ class Ledger:
         """Note the loss, and whether gradients of the last step are still there, where new ones are added to them."""
         step = self.current()
         if loss is not None and len(step.losses) < MANY:
-            step.losses.append(loss.detach().clone())  # the script may change it in place
+            step.losses.append(loss)
         if not self.looks or not adds:
             return
         if step.carried is None and self.left:
