@@ -1,5 +1,7 @@
 """Starting from another run's weights: what is taken over, by character, and what is refused."""
 
+from types import SimpleNamespace
+
 import pytest
 import torch
 from tiny_runs import trained
@@ -8,6 +10,7 @@ import undertow as ut
 from undertow.errors import RunError
 from undertow.tasks.borrow import borrow
 from undertow.tasks.names import RECIPE, NamesOptions
+from undertow.tasks.text import RECIPE as TEXT
 from undertow.training.run import open_run
 
 SMALL = {"hidden": 8, "layers": 1, "embedding": 5}
@@ -35,7 +38,7 @@ def row(model, vocabulary, character, name="embedding.weight"):
 def test_weights_are_taken_over_and_rows_matched_by_character(names_run, letters):
     job = fresh(letters)
     before = {key: value.clone() for key, value in job.model.state_dict().items()}
-    said = borrow(job.model, job.vocabulary, names_run.path)
+    said = borrow(job, RECIPE, names_run.path)
     shared = [c for c in job.vocabulary.characters if c in names_run.vocabulary.characters]
     new = [c for c in job.vocabulary.characters if c not in names_run.vocabulary.characters]
     assert said == f"Starting from {names_run.path}: {len(shared) + 1} tokens known to it, {len(new)} new."
@@ -56,9 +59,11 @@ def test_weights_are_taken_over_and_rows_matched_by_character(names_run, letters
 def test_it_starts_where_the_other_ended(names_run):
     """On the same list with the same characters the first validation is the other's last best."""
     job = fresh("elements")
-    borrow(job.model, job.vocabulary, names_run.path)
+    borrow(job, RECIPE, names_run.path)
     job.model.eval()
-    assert job.task.validate() == pytest.approx(names_run.score["validation"]["nats_per_char"], rel=1e-6)
+    assert job.task.validate().value == pytest.approx(
+        names_run.score["validation"]["nats_per_char"], rel=1e-6
+    )
 
 
 def test_a_run_remembers_what_it_started_from(names_run, letters, quick):
@@ -112,12 +117,12 @@ def test_between_recipes_the_end_mark_stays_fresh(names_run, text_run, letters):
     """Names have an end mark and text has none."""
     job = fresh(letters)
     before = row(job.model, job.vocabulary, "")
-    borrow(job.model, job.vocabulary, text_run.path)
+    borrow(job, RECIPE, text_run.path)
     assert torch.equal(row(job.model, job.vocabulary, ""), before)
     assert torch.equal(row(job.model, job.vocabulary, "a"), row(text_run.model, text_run.vocabulary, "a"))
     model = text_run.model
     kept = {key: value.clone() for key, value in model.state_dict().items()}
-    borrow(model, text_run.vocabulary, names_run.path)
+    borrow(SimpleNamespace(model=model, vocabulary=text_run.vocabulary), TEXT, names_run.path)
     assert torch.equal(row(model, text_run.vocabulary, "a"), row(names_run.model, names_run.vocabulary, "a"))
     model.load_state_dict(kept)
 

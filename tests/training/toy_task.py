@@ -13,7 +13,7 @@ from undertow.training import loop
 from undertow.training.budget import Budget
 from undertow.training.checkpoints import Position
 from undertow.training.display import Moment
-from undertow.training.loop import StepLoss
+from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
 from undertow.training.run import Run, create_run, open_run
 
@@ -47,13 +47,17 @@ class Toy:
         state = torch.tensor(self.carried_in[-1] + 1)
         return StepLoss(loss if said is None else loss * said, 8, [state])
 
-    def validate(self) -> float:
+    def validate(self) -> Judged:
         assert not self.model.training
         self.validated += 1
         if self.verdicts:
-            return self.verdicts[min(self.validated, len(self.verdicts)) - 1]
+            return judged(self.verdicts[min(self.validated, len(self.verdicts)) - 1])
         x = torch.eye(3)
-        return float((self.model(x) - x @ TRUTH.T).square().mean())
+        return judged(float((self.model(x) - x @ TRUTH.T).square().mean()))
+
+
+def judged(value: float) -> Judged:
+    return Judged(value, {"nats_per_char": value})
 
 
 TRUTH = torch.tensor([[1.0, -2.0, 0.5], [0.0, 1.0, 3.0]])

@@ -1,17 +1,16 @@
-"""undertow explain RUN TEXT: why this character next?"""
+"""undertow explain RUN TEXT: why this character next, why this label?"""
 
 from __future__ import annotations
 
-import math
 from dataclasses import asdict, dataclass
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import tyro
 
 from undertow.cli.arguments import parse
 from undertow.cli.output import Tables, print_json
 from undertow.report.table import print_table
-from undertow.tasks.explaining import Explanation, explain
+from undertow.tasks.explaining import shown
 from undertow.tasks.trained import load
 
 WIDTH = 30  # characters of a bar
@@ -27,6 +26,8 @@ class Arguments:
     """What the network reads."""
     next: str | None = None
     """The character to be explained, empty for the end of a string; by default the likeliest."""
+    label: str | None = None
+    """The label to be explained, of a run that tells labels; by default the likeliest."""
     method: Literal["gradient", "integrated", "occlusion"] = "integrated"
     """gradient times input; integrated gradients, which sum to the whole; occlusion, each character left out."""
     json: bool = False
@@ -35,9 +36,9 @@ class Arguments:
 
 def run(words: list[str]) -> int:
     """Explain and print."""
-    given = parse(Arguments, words, "explain", "Why this character next?")
+    given = parse(Arguments, words, "explain", "Why this character next, why this label?")
     trained = load(given.run)
-    found = explain(trained.model, trained.vocabulary, given.text, given.next, given.method)
+    found = trained.explain(given.text, next=given.next, label=given.label, method=given.method)
     if given.json:
         print_json({"run": trained.path.name, **asdict(found)})
     else:
@@ -45,22 +46,15 @@ def run(words: list[str]) -> int:
     return 0
 
 
-def _show(found: Explanation) -> None:
+def _show(found: Any) -> None:
     largest = max((abs(c) for c in found.contributions), default=0.0) or 1.0
     rows = [
-        {"reads": shown(character), "adds, nats": f"{value:+.3f}", "": _bar(value / largest)}
-        for character, value in zip(found.characters, found.contributions, strict=True)
+        {"reads": shown(piece), "adds, nats": f"{value:+.3f}", "": _bar(value / largest)}
+        for piece, value in zip(found.pieces, found.contributions, strict=True)
     ]
-    title = f"{shown(found.next)} comes next with p = {math.exp(found.log_p):.3f}"
-    print_table(rows, list(rows[0]), title, Tables())
-    shares = ", ".join(f"the last {n}: {share:.0%}" for n, share in found.share_of_last.items())
-    if shares:
-        print(f"Of all that is contributed, either way: {shares}.")
-
-
-def shown(character: str) -> str:
-    """As it is, in quotes where it could not be seen."""
-    return character if character.isprintable() and not character.isspace() else repr(character)
+    print_table(rows, list(rows[0]), found.title, Tables())
+    for note in found.notes:
+        print(note)
 
 
 def _bar(share: float) -> str:

@@ -1,7 +1,7 @@
 """Starting from another run's weights: pre-training on one list, then training on another.
 
-Tensors of the same name and shape are taken over. Rows that stand for characters (embedding and readout) are
-matched by character, so the two vocabularies may differ; what is new keeps its fresh start.
+Tensors of the same name and shape are taken over. Rows that stand for something (a character, a word, a class) are
+matched by its name, so the two vocabularies may differ; what is new keeps its fresh start.
 """
 
 from __future__ import annotations
@@ -11,18 +11,16 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from undertow.data.vocabulary import Vocabulary
 from undertow.errors import RunError
+from undertow.recurrent.recurrent import Recurrent
 from undertow.tasks.network import name_of
-from undertow.tasks.trained import read_vocabulary
+from undertow.tasks.recipe import Job, Recipe, find
+from undertow.tasks.trained import read_known
 from undertow.training.checkpoints import read_tensors
 from undertow.training.run import Run, open_run
-from undertow.wiring.next_token import NextToken
-
-BY_CHARACTER = ("embedding.weight", "readout.weight", "readout.bias")
 
 
-def borrow(model: NextToken, vocabulary: Vocabulary, source: str | Path) -> str:
+def borrow(job: Job, recipe: Recipe, source: str | Path) -> str:
     """Take over the best weights of another run.
 
     Returns:
@@ -32,26 +30,37 @@ def borrow(model: NextToken, vocabulary: Vocabulary, source: str | Path) -> str:
         RunError: the run cannot be read, or its network has other sizes.
     """
     run = open_run(source)
-    theirs = read_vocabulary(run)
-    tensors = _best(run)
-    own = model.state_dict()
-    unlike = _unlike(run, model, tensors)
+    theirs = _rows_of(run)
+    tensors, own, by_row = _best(run), job.model.state_dict(), recipe.rows(job.vocabulary)
+    unlike = _unlike(run, job, {key: t for key, t in tensors.items() if key not in by_row}, set(by_row))
     if unlike:
         raise RunError(
             f"--from {run.path}: its network has {unlike[0]}, this one {unlike[1]}. "
             f"Give the same --cell, --hidden, --layers and --embedding as that run."
         )
-    shared = [c for c in vocabulary.characters if c in set(theirs.characters)]
-    mark = [0] if vocabulary.end and theirs.end else []
-    ours_at, theirs_at = _rows(vocabulary, mark, shared), _rows(theirs, mark, shared)
     for key, tensor in own.items():
-        if key not in BY_CHARACTER:
+        if key not in by_row:
             tensor.copy_(tensors[key])
-        elif tensor.shape[1:] == tensors[key].shape[1:]:
-            tensor[ours_at] = tensors[key][theirs_at]
-    model.load_state_dict(own)
-    new = vocabulary.size - len(ours_at)
-    return f"Starting from {run.path}: {len(ours_at)} tokens known to it, {new} new."
+        elif key in tensors and tensor.shape[1:] == tensors[key].shape[1:]:
+            _take_rows(tensor, by_row[key], tensors[key], theirs.get(key, ()))
+    job.model.load_state_dict(own)
+    names = next(iter(by_row.values()))
+    known = set(theirs.get(next(iter(by_row)), ()))
+    shared = sum(name in known for name in names)
+    return f"Starting from {run.path}: {shared} tokens known to it, {len(names) - shared} new."
+
+
+def _take_rows(to: Tensor, names: tuple[str, ...], given: Tensor, theirs: tuple[str, ...]) -> None:
+    at = {name: row for row, name in enumerate(theirs)}
+    pairs = [(row, at[name]) for row, name in enumerate(names) if name in at]
+    if pairs:
+        ours, others = (torch.tensor(side) for side in zip(*pairs, strict=True))
+        to[ours] = given[others]
+
+
+def _rows_of(run: Run) -> dict[str, tuple[str, ...]]:
+    recipe = find(str(run.config.get("recipe")))
+    return recipe.rows(read_known(run, recipe))
 
 
 def _best(run: Run) -> dict[str, Tensor]:
@@ -61,21 +70,21 @@ def _best(run: Run) -> dict[str, Tensor]:
     return read_tensors(run.path / "checkpoints" / f"{name}.safetensors")
 
 
-def _unlike(run: Run, model: NextToken, tensors: dict[str, Tensor]) -> tuple[str, str] | None:
+def _unlike(run: Run, job: Job, tensors: dict[str, Tensor], by_row: set[str]) -> tuple[str, str] | None:
     """What theirs has and what ours has instead, where the two networks are not the same."""
-    cells = str((run.config.get("cell") or {}).get("name")), name_of(model.recurrent.cell)
+    cells = str((run.config.get("cell") or {}).get("name")), _cell(job)
     if cells[0] != cells[1]:  # two cells may have tensors alike and mean something else by them
         return cells[0], cells[1]
-    own = model.state_dict()
+    own = {key: t for key, t in job.model.state_dict().items() if key not in by_row}
     for key in [*own, *tensors]:
         theirs, ours = _shape(tensors.get(key)), _shape(own.get(key))
-        if key not in BY_CHARACTER and theirs != ours:
+        if theirs != ours:
             return f"{key} of {theirs}" if theirs else f"no {key}", str(ours) if ours else "has not"
     return None
 
 
-def _rows(vocabulary: Vocabulary, mark: list[int], characters: list[str]) -> Tensor:
-    return torch.tensor([*mark, *vocabulary.encode("".join(characters)).tolist()], dtype=torch.long)
+def _cell(job: Job) -> str:
+    return name_of(next(m for m in job.model.modules() if isinstance(m, Recurrent)).cell)
 
 
 def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,6 +19,16 @@ LASTS = (1, 2, 5, 10)
 
 
 @dataclass(frozen=True)
+class Question:
+    """What is to be explained, and how."""
+
+    text: str
+    next: str | None = None  # of a network that says characters; None: the likeliest
+    label: str | None = None  # of a network that says labels; None: the likeliest
+    method: Method = "integrated"
+
+
+@dataclass(frozen=True)
 class Explanation:
     """A choice and what it rests on: ln p of the next character, taken apart over the characters before it."""
 
@@ -28,6 +39,21 @@ class Explanation:
     characters: tuple[str, ...]
     contributions: tuple[float, ...]  # nats
     share_of_last: dict[int, float]  # of all that is contributed either way, by so many last characters
+
+    @property
+    def title(self) -> str:
+        """What was chosen."""
+        return f"{shown(self.next)} comes next with p = {math.exp(self.log_p):.3f}"
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """What the contributions are of."""
+        return self.characters
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """What a person should know beside the table."""
+        return share_notes(self.share_of_last)
 
 
 def explain(
@@ -60,11 +86,28 @@ def explain(
     characters = (*([BEGIN] if begin else []), *text)
     name = vocabulary.decode([chosen]) or END
     return Explanation(
-        method, name, found.score, found.without, characters, found.steps, _shares(found, len(characters))
+        method,
+        name,
+        found.score,
+        found.without,
+        characters,
+        found.steps,
+        shares_of_last(found, len(characters)),
     )
 
 
-def _shares(found: Attribution, steps: int) -> dict[int, float]:
+def shown(piece: str) -> str:
+    """As it is, in quotes where it could not be seen."""
+    return piece if piece.isprintable() and not piece.isspace() else repr(piece)
+
+
+def share_notes(shares: dict[int, float]) -> tuple[str, ...]:
+    """The shares of the last pieces in words."""
+    told = ", ".join(f"the last {n}: {share:.0%}" for n, share in shares.items())
+    return (f"Of all that is contributed, either way: {told}.",) if told else ()
+
+
+def shares_of_last(found: Attribution, steps: int) -> dict[int, float]:
     return {n: found.share(n) for n in LASTS if n < steps}
 
 

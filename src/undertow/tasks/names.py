@@ -29,8 +29,9 @@ from undertow.data.strings import Strings, read_strings
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
+from undertow.tasks.over_characters import OverCharacters, nats_a_character
 from undertow.tasks.sampling import Request, sample_strings, samples_to_score
-from undertow.training.loop import StepLoss
+from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
 from undertow.wiring.generate import Sampling
 from undertow.wiring.next_token import NextToken, cross_entropy
@@ -118,9 +119,9 @@ class NamesTask:
         scores, _ = self.model(batch.inputs)
         return StepLoss(cross_entropy(scores, batch.targets), int(batch.lengths.sum()))
 
-    def validate(self) -> float:
+    def validate(self) -> Judged:
         """Nats a character on the validation part."""
-        return nats(self.model, self.held_out)
+        return nats_a_character(nats(self.model, self.held_out))
 
 
 @dataclass
@@ -192,7 +193,7 @@ class NamesJob:
         }
 
 
-class Names:
+class Names(OverCharacters):
     """The recipe."""
 
     name = "names"

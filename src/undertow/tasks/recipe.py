@@ -1,4 +1,8 @@
-"""What a recipe is, and which there are: every module of this folder with a `RECIPE` is one."""
+"""What a recipe is, and which there are: every module of this folder with a `RECIPE` is one.
+
+A recipe reads a user's file, builds a network for it, scores it, and uses it. What it knows of its data beside the
+weights (characters, words, classes) is its vocabulary, which a run keeps in vocabulary.json.
+"""
 
 from __future__ import annotations
 
@@ -6,27 +10,42 @@ import difflib
 import importlib
 from typing import Any, Protocol
 
-from torch import Tensor
+from torch import Tensor, nn
 
-from undertow.data.vocabulary import Vocabulary
 from undertow.errors import SettingError
-from undertow.tasks.sampling import Request
 from undertow.training.loop import Task
-from undertow.wiring.next_token import NextToken
 
 RECIPES = {
     "names": "a list of short strings: learns to invent new ones",
     "text": "one long text: learns to go on writing it",
 }
+USES = {
+    "sample": "draws new strings",
+    "predict": "tells the answer for an input",
+    "explain": "takes an answer apart",
+}
+
+
+class Known(Protocol):
+    """What a run must know beside its weights."""
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is kept in vocabulary.json."""
 
 
 class Job(Protocol):
     """One recipe, its data read and its network built, ready to train and to score."""
 
     task: Task
-    model: NextToken
-    vocabulary: Vocabulary
     data: list[dict[str, Any]]  # role, path, sha256, rows: for config.json
+
+    @property
+    def model(self) -> nn.Module:
+        """The network."""
+
+    @property
+    def vocabulary(self) -> Known:
+        """What must be kept beside the weights."""
 
     @property
     def options(self) -> Any:
@@ -44,19 +63,29 @@ class Job(Protocol):
 
 
 class Recipe(Protocol):
-    """A way to train a network on a user's file and to use it."""
+    """A way to train a network on a user's file and to use it. `sample`, `predict`, `explain`: those that it can."""
 
     name: str
+    unit: str  # what nats are counted by: character, text, ...
     Options: type[Any]
 
     def prepare(self, options: Any) -> Job:
         """Read the data and draw a fresh network."""
 
-    def sample(self, model: NextToken, vocabulary: Vocabulary, request: Request) -> list[str]:
-        """New strings from a trained network."""
+    def build(self, options: Any, vocabulary: Any) -> nn.Module:
+        """A fresh network, from torch's global generator."""
 
-    def score_file(self, model: NextToken, vocabulary: Vocabulary, path: str, options: Any) -> dict[str, Any]:
-        """Nats a character on another file."""
+    def known(self, record: dict[str, Any]) -> Known:
+        """The vocabulary out of vocabulary.json."""
+
+    def describe(self, options: Any) -> dict[str, Any]:
+        """The cell, for config.json."""
+
+    def rows(self, vocabulary: Any) -> dict[str, tuple[str, ...]]:
+        """Tensors of the network whose rows stand for something, with what: so that another run's rows find theirs."""
+
+    def score_file(self, model: Any, vocabulary: Any, path: str, options: Any) -> dict[str, Any]:
+        """The figures on another file."""
 
     def inspect(self, path: str, options: Any) -> dict[str, Any]:
         """What is understood of a file, before any training."""
@@ -74,3 +103,15 @@ def find(name: str) -> Recipe:
         raise SettingError(f"There is no recipe {name!r}.{hint} Recipes: {', '.join(RECIPES)}.")
     recipe: Recipe = importlib.import_module(f"undertow.tasks.{name}").RECIPE
     return recipe
+
+
+def use_of(recipe: Recipe, verb: str) -> Any:
+    """What a recipe does at this verb.
+
+    Raises:
+        SettingError: it does not know the verb; says which it knows.
+    """
+    if not hasattr(recipe, verb):
+        able = ", ".join(f"`undertow {known} RUN`" for known in USES if hasattr(recipe, known))
+        raise SettingError(f"A run of {recipe.name} cannot {verb}. It can: {able}.")
+    return getattr(recipe, verb)

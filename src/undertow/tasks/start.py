@@ -15,8 +15,7 @@ from undertow.doctor.attending import Attending
 from undertow.errors import CellError, DataError, DivergedError
 from undertow.report.report import write_report
 from undertow.tasks.borrow import borrow
-from undertow.tasks.network import describe_cell
-from undertow.tasks.recipe import Job, find
+from undertow.tasks.recipe import Job, Recipe, find
 from undertow.tasks.trained import Trained, check_cell, load, make_options
 from undertow.training.budget import budget_of
 from undertow.training.checkpoints import Position, load_best
@@ -76,15 +75,16 @@ def begin(recipe: str, options: Any, place: Place, display: Display) -> Trained:
     """Read the data, make the run folder, train."""
     options.check()
     torch.manual_seed(options.seed)
-    job = find(recipe).prepare(options)
+    kind = find(recipe)
+    job = kind.prepare(options)
     if job.options != options:
         display.say(_chosen(options, job.options))
     options = job.options
     if place.source:
-        display.say(borrow(job.model, job.vocabulary, place.source))
+        display.say(borrow(job, kind, place.source))
     stem = f"{recipe}-{Path(options.data[0]).stem}"
     path = Path(place.out) if place.out else free_name(Path("runs"), stem)
-    run = create_run(path, _config(recipe, options, place, job))
+    run = create_run(path, _config(kind, options, place, job))
     write_json(run.path / "vocabulary.json", job.vocabulary.to_json())
     parameters = sum(p.numel() for p in job.model.parameters())
     display.say(f"Training {parameters:,} parameters into {run.path}")
@@ -106,7 +106,7 @@ def resume(path: str | Path, display: Display | None = None) -> Trained:
     job = run.recipe.prepare(options)
     _check_unchanged(run, job)
     if run.config.get("from") and run.pointer("last") is None:
-        borrow(job.model, job.vocabulary, run.config["from"])
+        borrow(job, run.recipe, run.config["from"])
     write_json(run.path / "vocabulary.json", job.vocabulary.to_json())
     return _finish(run, job, options, display or Silent())
 
@@ -167,12 +167,13 @@ def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
     return document
 
 
-def _config(recipe: str, options: Any, place: Place, job: Job) -> dict[str, Any]:
+def _config(recipe: Recipe, options: Any, place: Place, job: Job) -> dict[str, Any]:
     return {
-        "recipe": recipe,
+        "recipe": recipe.name,
+        "unit": recipe.unit,
         "options": asdict(options),
         "changed": [f.name for f in fields(options) if getattr(options, f.name) != f.default],
-        "cell": describe_cell(options),
+        "cell": recipe.describe(options),
         "parameters": sum(p.numel() for p in job.model.parameters()),
         "data": job.data,
         "from": place.source,

@@ -26,9 +26,10 @@ from undertow.data.ngram import ngram_nats
 from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
+from undertow.tasks.over_characters import OverCharacters, nats_a_character
 from undertow.tasks.sampling import Request, sample_strings, samples_to_score
 from undertow.tasks.text_regimes import LONG, MANY, QUICK, STEPS, filled, passes
-from undertow.training.loop import StepLoss
+from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
 from undertow.wiring.generate import Sampling
 from undertow.wiring.next_token import NextToken, cross_entropy
@@ -127,9 +128,9 @@ class TextTask:
         flat = [field for state in last for field in state]
         return StepLoss(cross_entropy(scores, targets), targets.numel(), flat)
 
-    def validate(self) -> float:
+    def validate(self) -> Judged:
         """Nats a character on the validation part, read in a few streams."""
-        return nats(self.model, self.held_out, QUICK_STREAMS)
+        return nats_a_character(nats(self.model, self.held_out, QUICK_STREAMS))
 
 
 @dataclass
@@ -197,7 +198,7 @@ class TextJob:
         }
 
 
-class TextRecipe:
+class TextRecipe(OverCharacters):
     """The recipe."""
 
     name = "text"

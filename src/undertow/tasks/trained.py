@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+from collections.abc import Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -11,17 +12,17 @@ from typing import Any
 import msgspec
 import torch
 
-from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, RunError, SettingError
+from undertow.flow.attribution import Method
 from undertow.report.report import write_report
-from undertow.tasks.network import build_network, hash_of_file
-from undertow.tasks.recipe import Recipe, find
+from undertow.tasks.explaining import Question
+from undertow.tasks.network import hash_of_file
+from undertow.tasks.recipe import Recipe, find, use_of
 from undertow.tasks.sampling import Request
 from undertow.training.checkpoints import load_best
 from undertow.training.run import Run, open_run
 from undertow.training.storage import read_json
 from undertow.wiring.generate import Sampling
-from undertow.wiring.next_token import NextToken
 
 
 @dataclass(frozen=True)
@@ -39,16 +40,16 @@ class Trained(Run):
         return read_options(self.recipe.Options, self.config)
 
     @cached_property
-    def vocabulary(self) -> Vocabulary:
-        """The characters it knows."""
-        return read_vocabulary(self)
+    def vocabulary(self) -> Any:
+        """What it knows beside its weights: characters, words, classes."""
+        return read_known(self, self.recipe)
 
     @cached_property
-    def model(self) -> NextToken:
+    def model(self) -> Any:
         """The network with its best weights, in eval mode."""
         check_cell(self)
         with torch.random.fork_rng(devices=[]):
-            model = build_network(self.options, self.vocabulary.size)
+            model = self.recipe.build(self.options, self.vocabulary)
         load_best(self, model)
         return model.eval()
 
@@ -79,7 +80,38 @@ class Trained(Run):
             SettingError: a setting is out of range.
         """
         request = Request(count, prefix, length, Sampling(temperature, top_k, top_p, seed))
-        return self.recipe.sample(self.model, self.vocabulary, request)
+        sample = use_of(self.recipe, "sample")
+        drawn: list[str] = sample(self.model, self.vocabulary, request)
+        return drawn
+
+    def predict(self, inputs: Sequence[str]) -> list[dict[str, Any]]:
+        """The network's answer for each input, with what the recipe says beside it.
+
+        Raises:
+            SettingError: a run of this recipe does not predict.
+            DataError: an input cannot be read.
+        """
+        predict = use_of(self.recipe, "predict")
+        answers: list[dict[str, Any]] = predict(self.model, self.vocabulary, list(inputs), self.options)
+        return answers
+
+    def explain(
+        self, text: str, *, next: str | None = None, label: str | None = None, method: Method = "integrated"
+    ) -> Any:
+        """What each piece of a text adds to the network's choice.
+
+        Args:
+            text: what is read.
+            next: the character to be explained, of a network that says characters; "" for the end.
+            label: the label, of a network that says labels.
+            method: gradient, integrated or occlusion.
+
+        Raises:
+            SettingError: the recipe explains something else.
+            DataError: the text cannot be read.
+        """
+        explain = use_of(self.recipe, "explain")
+        return explain(self.model, self.vocabulary, Question(text, next, label, method), self.options)
 
     def score_on(
         self,
@@ -89,7 +121,7 @@ class Trained(Run):
         encoding: str | None = None,
         skip_bad: bool = False,
     ) -> dict[str, Any]:
-        """Nats a character on another file; nothing is written.
+        """The figures on another file; nothing is written.
 
         Args:
             path: the file.
@@ -127,8 +159,8 @@ def load(run: str | Path) -> Trained:
     return trained
 
 
-def read_vocabulary(run: Run) -> Vocabulary:
-    """The characters that a run knows.
+def read_known(run: Run, recipe: Recipe) -> Any:
+    """What a run knows beside its weights.
 
     Raises:
         RunError: missing, damaged, or of a newer format.
@@ -136,7 +168,7 @@ def read_vocabulary(run: Run) -> Vocabulary:
     path = run.path / "vocabulary.json"
     record = read_json(path)
     try:
-        return Vocabulary.from_json(record if isinstance(record, dict) else {})
+        return recipe.known(record if isinstance(record, dict) else {})
     except DataError as error:
         raise RunError(f"{path} cannot be used: {error}") from error
 

@@ -54,6 +54,14 @@ class StepLoss:
     carried: list[Tensor] = field(default_factory=list)  # state for the next window; the loop detaches it
 
 
+@dataclass(frozen=True)
+class Judged:
+    """What a look at the validation part says."""
+
+    value: float  # lower is better: by it weights are kept, and training stops
+    figures: dict[str, float]  # for the history, by their names there
+
+
 class Task(Protocol):
     """What the loop needs to know of a task."""
 
@@ -69,8 +77,8 @@ class Task(Protocol):
     def loss(self, batch: Any, carried: list[Tensor]) -> StepLoss:
         """The loss of one batch, given the state carried from the window before (empty at an epoch's start)."""
 
-    def validate(self) -> float:
-        """Nats a unit on the validation part, model in eval mode; draws nothing from the global generator."""
+    def validate(self) -> Judged:
+        """A look at the validation part, model in eval mode; draws nothing from the global generator."""
 
 
 @dataclass
@@ -266,7 +274,8 @@ class _Trainer:
         """Look at validation; keep the weights if they are the best so far."""
         position, began = self.bench.position, time.monotonic()
         with self.weights_in_use():
-            self.validation = self.task.validate()
+            judged = self.task.validate()
+        self.validation = judged.value
         better = self.validation < position.best
         if better:
             position.best, position.best_step, position.stale = self.validation, position.step, 0
@@ -279,7 +288,7 @@ class _Trainer:
             position.step,
             epoch=position.step / self.task.steps_per_epoch,
             seconds=position.seconds,
-            nats_per_char=self.validation,
+            **judged.figures,
             best=better,
         )
         self.tally.since += time.monotonic() - began
