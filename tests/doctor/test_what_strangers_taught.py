@@ -47,6 +47,36 @@ COUPLED = """
         loss.backward()
         opt.step()
 """
+THROWN = """
+    import torch
+    from torch import nn
+    torch.manual_seed(0)
+    net = nn.Linear(8, 2)
+    opt = torch.optim.SGD(net.parameters(), lr=0.01)
+    for step in range(60):
+        opt.param_groups[0]["lr"] = 1e6 if step == 9 else 0.01
+        x = torch.rand(32, 8)
+        loss = nn.functional.smooth_l1_loss(net(x), x[:, :2] - 1e7 * (step == 9))
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+"""
+LIKELIHOOD = """
+    import torch
+    from torch import nn
+    torch.manual_seed(0)
+    net = nn.Sequential(nn.Linear(5, 32), nn.GELU(), nn.Linear(32, 6))
+    opt = torch.optim.Adam(net.parameters(), lr=3e-3)
+    for step in range(300):
+        x = torch.randn(64, 5)
+        bought = (x @ torch.linspace(-1, 1, 30).view(5, 6) > 0).float()
+        score = net(x)
+        fit = nn.functional.logsigmoid(score) * bought + nn.functional.logsigmoid(-score) * (1 - bought)
+        loss = {sign}fit.sum(1).mean() + 0.01 * (score[:, 1:] - score[:, :-1]).pow(2).mean()
+        opt.zero_grad()
+        loss.backward()
+        opt.step()
+"""
 LATE = """
     import torch
     torch.manual_seed(0)
@@ -300,3 +330,13 @@ def test_labels_without_signal_where_training_rows_are_looked_at_too(tmp_path):
 def test_a_step_too_large_behind_a_warm_up(tmp_path):
     assert [v.code for v in codes(tmp_path, DECAYING.format(rate=8.0))][:1] == ["L103"]
     assert not codes(tmp_path, DECAYING.format(rate=0.1))
+
+
+def test_a_likelihood_that_is_made_small(tmp_path):
+    assert [v.code for v in codes(tmp_path, LIKELIHOOD.format(sign=""))][:1] == ["L107"]
+    assert not codes(tmp_path, LIKELIHOOD.format(sign="-"))
+
+
+def test_rows_that_a_wild_step_threw_far_are_not_alike(tmp_path):
+    """Both outputs were wrong by much in the same way, and moved by the same large step."""
+    assert "D105" not in [v.code for v in codes(tmp_path, THROWN)]

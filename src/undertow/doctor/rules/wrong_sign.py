@@ -11,29 +11,32 @@ Planted: the loss negated.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from statistics import median
 
 from undertow.doctor.case import Case, early, late
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
+from undertow.doctor.seen.losses import LIKELY, Loss
 from undertow.doctor.verdict import Verdict
 
 UPHILL = 0.02  # cosine of a step with the gradient, in the median
+FALLEN = 5.0  # a log-likelihood that is made small falls to so many times what it was, and on; a score only settles
 
 
 def judge(case: Case) -> Verdict | None:
     """Of the graph, and of the way the weights go."""
     if case.players > 1:  # players of a game may play against each other
         return None
-    negated = [s for s in case.studies if s.losses and all(loss.sign < 0 for loss in s.losses)]
+    negated = [s for s in case.studies if _negated(s.losses)]
     finite = [x for x in case.losses if x == x]
     if negated and 2 * len(negated) > len(case.studies) and len(finite) > 3:
-        loss = negated[0].losses[0]
-        if negated[0].loss <= 0 and late(finite) <= early(finite):
+        loss = next(loss for loss in negated[0].losses if loss.sign < 0)
+        depth = FALLEN if loss.kind == LIKELY else 1.0
+        if negated[0].loss <= 0 and late(finite) <= depth * early(finite):
             return found(
                 0.97,
-                f"What is minimised is {loss.kind} with a minus before it: it went from {early(finite):.3g} to "
-                f"{late(finite):.3g}, "
+                f"What is minimised is {_what(loss)}: it went from {early(finite):.3g} to {late(finite):.3g}, "
                 "and the error grows.",
                 at(loss.line),
                 loss=loss.kind,
@@ -41,6 +44,17 @@ def judge(case: Case) -> Verdict | None:
                 last=late(finite),
             )
     return _uphill(case, finite)
+
+
+def _negated(losses: Sequence[Loss]) -> bool:
+    """Each of them; beside a log-likelihood, a square of the network's own numbers is a penalty."""
+    likely = any(loss.kind == LIKELY for loss in losses)
+    judged = [loss for loss in losses if not (likely and loss.kind == "squared error" and loss.target is None)]
+    return bool(judged) and all(loss.sign < 0 for loss in judged)
+
+
+def _what(loss: Loss) -> str:
+    return "a log-likelihood as it is, without a minus" if loss.kind == LIKELY else f"{loss.kind} with a minus before it"
 
 
 def _uphill(case: Case, losses: list[float]) -> Verdict | None:

@@ -25,6 +25,8 @@ LOSSES = {
     "Pow": "squared error",
     "Square": "squared error",
 }
+LIKELY = "log-likelihood"  # what should be made large
+LIKELIHOODS = frozenset({"LogSigmoid", "LogSoftmax"})
 FIRST = frozenset(
     {
         "Mean",
@@ -42,6 +44,7 @@ FIRST = frozenset(
         "Minimum",
         "Maximum",
         "Log",
+        "Gather",
         *VIEWS,
     }
 )
@@ -79,6 +82,9 @@ def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
         op, sign, share = waiting.pop()
         if _is_loss(op):
             found.append(_loss(op, sign, share))
+            continue
+        if op.kind in LIKELIHOODS:
+            found.append(Loss(LIKELY, -sign, op.line))
             continue
         for number, (other, then) in enumerate(_parts(op, sign)):
             if other is not None and other not in seen:
