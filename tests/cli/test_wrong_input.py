@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from undertow.errors import DataError
 from undertow.training.display import Silent
 
 TINY = ["--hidden", 8, "--layers", 1, "--embedding", 5, "--steps", 2, "--validations", 1]
@@ -252,8 +253,12 @@ def test_the_progress_bar_is_taken_down_before_the_sentence(refused, names_run, 
         def close(self):
             closed.append(True)
 
-    monkeypatch.setattr(f"undertow.cli.{verb}.display_for", lambda quiet: Bar())
-    refused(*{"train": ["train", "names", "--data", "nowhere.txt"], "resume": ["resume", "nowhere"]}[verb])
+    def gone(*given):
+        raise DataError("the data is gone.")
+
+    monkeypatch.setattr(f"undertow.cli.{verb}.display_for", lambda quiet, unit: Bar())
+    monkeypatch.setattr("undertow.cli.resume.resume", gone)
+    refused(*{"train": ["train", "names", "--data", "nowhere.txt"], "resume": ["resume", names_run]}[verb])
     assert closed
 
 

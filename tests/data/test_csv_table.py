@@ -1,42 +1,79 @@
 import pytest
 
 from undertow.data.csv_table import open_csv
-from undertow.data.table import Row
+from undertow.data.table import Form, Row, Wanted
 from undertow.errors import DataError
 
 
-def rows(tmp_path, text, column=None, name="a.csv"):
+def table(tmp_path, text, *columns, name="a.csv", header=True):
     path = tmp_path / name
     path.write_text(text)
-    return list(open_csv(path, column, "utf-8").rows)
+    pick = lambda known, strings: tuple(map(Wanted, columns or known[:1]))  # noqa: E731
+    return open_csv(path, pick, Form(path.suffix[1:], header=header))
+
+
+def rows(tmp_path, text, *columns, **how):
+    return list(table(tmp_path, text, *columns, **how).rows)
+
+
+def test_several_columns_come_in_the_order_of_the_choice(tmp_path):
+    found = table(tmp_path, 'a,b,c\n1,"2,\n2",3\n4,,6\n7,8\n', "c", "b")
+    assert (found.columns, found.chosen, found.unit) == (("a", "b", "c"), ("c", "b"), "row")
+    assert list(found.rows) == [
+        Row(2, ("3", "2,\n2")),
+        Row(3, ("6", "")),
+        Row(4, (None, None), "2 values where the header has 3"),
+    ]
+
+
+def test_columns_without_a_header_are_numbered(tmp_path):
+    found = table(tmp_path, "ham\t5\n\nspam\t007\nx\n", "2", "1", name="a.tsv", header=False)
+    assert found.columns == ("1", "2")
+    assert list(found.rows) == [
+        Row(1, ("5", "ham")),
+        Row(2, ("007", "spam")),
+        Row(3, (None, None), "1 values where the first row has 2"),
+    ]
+
+
+def test_columns_of_strings_are_told(tmp_path):
+    seen = []
+    path = tmp_path / "a.csv"
+    path.write_text("a,b\nx,1\ny,2\n")
+    open_csv(path, lambda *known: (seen.append(known), (Wanted("a"),))[1], Form("csv"))
+    open_csv(path, lambda *known: (seen.append(known), (Wanted("1"),))[1], Form("csv", header=False))
+    assert seen == [(("a", "b"), ("a",)), (("1", "2"), ("1", "2"))]
 
 
 def test_values_stay_the_text_they_are(tmp_path):
     assert rows(tmp_path, "code,n\n007,1\n1e3,2\nNA,3\n", "code") == [
-        Row(2, "007"),
-        Row(3, "1e3"),
-        Row(4, "NA"),
+        Row(2, ("007",)),
+        Row(3, ("1e3",)),
+        Row(4, ("NA",)),
     ]
 
 
 def test_quoted_separators_and_line_breaks_are_part_of_a_value(tmp_path):
-    assert rows(tmp_path, 'name,n\n"a, ""b""",1\n"c\nd",2\n', "name") == [Row(2, 'a, "b"'), Row(3, "c\nd")]
+    assert rows(tmp_path, 'name,n\n"a, ""b""",1\n"c\nd",2\n', "name") == [
+        Row(2, ('a, "b"',)),
+        Row(3, ("c\nd",)),
+    ]
 
 
 def test_tabs_separate_tsv(tmp_path):
-    assert rows(tmp_path, "name\tn\na, b\t1\n", name="a.tsv") == [Row(2, "a, b")]
+    assert rows(tmp_path, "name\tn\na, b\t1\n", name="a.tsv") == [Row(2, ("a, b",))]
 
 
 def test_quotes_are_characters_in_tsv(tmp_path):
     text = 'name\tn\n"Happy day" I know\t1\n"never closed\t2\nanna\t3\n'
-    values = [row.value for row in rows(tmp_path, text, name="a.tsv")]
+    values = [row.values[0] for row in rows(tmp_path, text, name="a.tsv")]
     assert values == ['"Happy day" I know', '"never closed', "anna"]
 
 
 def test_malformed_rows_come_in_their_place(tmp_path):
     found = rows(tmp_path, "name,n\na,1\nb,2,3\nc,4\nd\n", "name")
     assert [row.number for row in found] == [2, 3, 4, 5]
-    assert [row.value for row in found] == ["a", None, "c", None]
+    assert [row.values[0] for row in found] == ["a", None, "c", None]
     assert found[1].fault == "3 values where the header has 2"
 
 
@@ -44,9 +81,9 @@ def test_numbers_hold_across_blocks(tmp_path):
     many = "".join(f"name{i},{i}\n" for i in range(500_000))  # more than one block
     found = rows(tmp_path, "name,n\n" + many + "x,y,z\n" + "last,1\n", "name")
     assert found[-3:] == [
-        Row(500_001, "name499999"),
-        Row(500_002, None, "3 values where the header has 2"),
-        Row(500_003, "last"),
+        Row(500_001, ("name499999",)),
+        Row(500_002, (None,), "3 values where the header has 2"),
+        Row(500_003, ("last",)),
     ]
 
 
@@ -64,4 +101,4 @@ def test_wrong_encoding_is_told_with_its_line(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b"name\nanna\nren\xe9\n")
     with pytest.raises(DataError, match="line 3: byte 0xe9"):
-        list(open_csv(path, None, "utf-8").rows)
+        list(open_csv(path, lambda known, strings: (Wanted("name"),), Form("csv")).rows)

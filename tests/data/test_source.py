@@ -3,8 +3,8 @@ import hashlib
 
 import pytest
 
-from undertow.data.source import Source, check_file, describe, format_of
-from undertow.errors import DataError
+from undertow.data.source import Source, check_file, describe, format_meant, format_of
+from undertow.errors import DataError, SettingError
 
 
 @pytest.mark.parametrize(
@@ -25,6 +25,39 @@ def test_the_ending_says_the_format(name, expected):
     assert format_of(name) == expected
 
 
+@pytest.mark.parametrize(
+    ("name", "asked", "expected"),
+    [
+        ("a.txt", None, "lines"),
+        ("a.txt", "tsv", "tsv"),
+        ("a.csv", "trees", "trees"),
+        ("a.ptb", None, "trees"),
+        ("a.MRG.gz", None, "trees"),
+        ("a.csv.gz", None, "csv"),
+    ],
+)
+def test_a_format_asked_for_wins_over_the_ending(name, asked, expected):
+    assert format_meant(name, asked) == expected
+
+
+def test_an_unknown_format_is_a_setting():
+    with pytest.raises(
+        SettingError, match=r"--format xlsx is unknown\. Take one of csv, tsv, jsonl, parquet"
+    ):
+        format_meant("a.txt", "xlsx")
+
+
+def test_a_format_asked_for_is_checked(tmp_path):
+    path = tmp_path / "a.bin"
+    path.write_bytes(b"PAR1....")
+    assert check_file(path, format="parquet") == path
+    with pytest.raises(DataError, match="it looks like a Parquet file"):
+        check_file(path, format="csv")
+    path.write_bytes(b"anna")
+    with pytest.raises(DataError, match="is to be read as Parquet but is not Parquet"):
+        check_file(path, format="parquet")
+
+
 def test_describe_tells_the_bytes(tmp_path):
     path = tmp_path / "a.csv"
     path.write_bytes(b"name\nanna\n")
@@ -32,6 +65,7 @@ def test_describe_tells_the_bytes(tmp_path):
     assert describe(path, encoding="utf-8", column="name") == Source(
         str(path), "csv", "name", "utf-8", digest, 10
     )
+    assert describe(path, encoding="utf-8", format="tsv").format == "tsv"
 
 
 def test_missing_file_names_close_ones(tmp_path):

@@ -30,6 +30,7 @@ def test_the_only_column_or_the_only_one_of_strings_is_taken():
             "titel",
             r"no column 'titel'; it has title, year\. Did you mean --column title",
         ),
+        (("Title", "year"), ("Title",), "TITLE", r"Did you mean --column Title"),
         (tuple(map(str, range(30))), (), "x", r"it has 0, 1, .*, 19 and 10 more\."),
         (("a", "a"), ("a", "a"), "a", "2 columns named 'a'"),
     ],

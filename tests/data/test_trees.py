@@ -1,11 +1,12 @@
 """Trees in brackets: what is read, and what is said of a file that is none."""
 
 import gzip
+import time
 
 import pytest
 
 from undertow.data import decode
-from undertow.data.trees import trees
+from undertow.data.trees import sound_trees, trees
 from undertow.errors import DataError
 
 
@@ -84,3 +85,28 @@ def test_a_deep_tree_needs_no_deep_stack(tmp_path):
 def test_what_is_no_tree_is_said_with_its_line(tmp_path, text, told):
     with pytest.raises(DataError, match=told):
         list(trees(written(tmp_path, text)))
+
+
+def test_a_no_break_space_is_part_of_a_word(tmp_path):
+    (tree,) = trees(written(tmp_path, "(2 (2 2\xa01/2) (2 stars))"))
+    assert [tree.words[leaf] for leaf in tree.leaves] == ["2\xa01/2", "stars"]
+
+
+def test_a_word_of_ten_megabytes_is_read_in_time(tmp_path):
+    start = time.perf_counter()
+    (tree,) = trees(written(tmp_path, f"(2 (2 {'x' * 10_000_000}) (2 b))"))
+    assert len(tree.words[0]) == 10_000_000
+    assert time.perf_counter() - start < 5
+
+
+def test_bad_lines_among_good_ones_are_told(tmp_path):
+    text = "(1 a)\n(1 (2 b)\n\n(3 c) (3 d)\nhello\n(4 e)\n(5 f))\n(6 g)"
+    found = [(line, tree and tree.text) for line, tree in sound_trees(written(tmp_path, text))]
+    assert found == [(1, "a"), (2, None), (4, "c"), (4, "d"), (5, None), (6, "e"), (7, None), (8, "g")]
+
+
+def test_of_trees_over_several_lines_none_is_left_out(tmp_path):
+    text = "(S (NP we)\n  (VP ran))\n(S (NP they)\n  (VP sat))\n"
+    assert [tree.text for _, tree in sound_trees(written(tmp_path, text))] == ["we ran", "they sat"]
+    with pytest.raises(DataError, match=r"line 5: a bracket is closed that was not opened"):
+        list(sound_trees(written(tmp_path, text + ")")))

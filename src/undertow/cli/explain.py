@@ -9,9 +9,11 @@ import tyro
 
 from undertow.cli.arguments import parse
 from undertow.cli.output import Tables, print_json
+from undertow.report.save import figure_png, write_bytes
 from undertow.report.table import print_table
 from undertow.tasks.explaining import shown
-from undertow.tasks.trained import load
+from undertow.tasks.trained import Trained, load
+from undertow.training.storage import make_folder
 
 WIDTH = 30  # characters of a bar
 
@@ -43,13 +45,25 @@ def run(words: list[str]) -> int:
         print_json({"run": trained.path.name, **asdict(found)})
     else:
         _show(found)
+        _draw(trained, found)
     return 0
+
+
+def _draw(run: Trained, found: Any) -> None:
+    """Into the run's folder `figures`, where there is a picture of it."""
+    if not hasattr(found, "picture"):
+        return
+    make_folder(run.path / "figures")
+    path = run.path / "figures" / "explained.png"
+    write_bytes(path, figure_png(found.picture()))
+    print(path)
 
 
 def _show(found: Any) -> None:
     largest = max((abs(c) for c in found.contributions), default=0.0) or 1.0
+    measure = getattr(found, "measure", "adds, nats")
     rows = [
-        {"reads": shown(piece), "adds, nats": f"{value:+.3f}", "": _bar(value / largest)}
+        {"reads": shown(piece), measure: f"{value:+.3f}", "": _bar(value / largest)}
         for piece, value in zip(found.pieces, found.contributions, strict=True)
     ]
     print_table(rows, list(rows[0]), found.title, Tables())

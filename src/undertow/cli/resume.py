@@ -12,6 +12,7 @@ from undertow.cli.arguments import parse, say
 from undertow.cli.output import print_json
 from undertow.cli.show import show_score
 from undertow.tasks.start import resume
+from undertow.tasks.trained import load
 from undertow.training.display import display_for
 
 
@@ -30,7 +31,7 @@ class Arguments:
 def run(words: list[str]) -> int:
     """Resume and print the score."""
     given = parse(Arguments, words, "resume", "Go on where a run was stopped, as if it had not been.")
-    with closing(display_for(given.quiet)) as display:
+    with closing(display_for(given.quiet, f"{load(given.run).recipe.unit}s")) as display:
         trained = resume(given.run, display)
     if given.json:
         print_json(trained.score)

@@ -5,12 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.cli.output import Tables
+from undertow.cli.show_classes import show_classes
+from undertow.cli.show_translations import show_translations
 from undertow.report import words
+from undertow.report.class_words import held_out_classes
 from undertow.report.table import print_table
+from undertow.report.translation_sections import held_out_pairs
 
 
 def show_score(score: dict[str, Any]) -> None:
     """The figures of a score, baselines beside them, and a few samples."""
+    if held_out_classes(score) is not None:
+        show_classes(score)
+        return
+    if held_out_pairs(score) is not None:
+        show_translations(score)
+        return
     rows = []
     for part in ("test", "validation"):
         record = score.get(part)
@@ -60,7 +70,7 @@ def show_inspection(record: dict[str, Any]) -> None:
 
 def _plain(value: Any) -> str:
     if isinstance(value, list) and value and isinstance(value[0], dict):
-        return _bars(value)
+        return _bars(value) if "from" in value[0] else "\n".join(map(_fields, value))
     if isinstance(value, dict):
         return "  ".join(f"{k}: {_plain(v)}" for k, v in value.items())
     if isinstance(value, list | tuple):
@@ -72,6 +82,10 @@ def _plain(value: Any) -> str:
     if isinstance(value, float):
         return f"{value:,.3g}"
     return f"{value:,}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+
+
+def _fields(entry: dict[str, Any]) -> str:
+    return "  ".join(_plain(v) for k, v in entry.items() if k != "sha256")
 
 
 def _bars(bins: list[dict[str, Any]]) -> str:

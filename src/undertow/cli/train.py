@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from contextlib import closing
 from dataclasses import dataclass, make_dataclass
+from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
@@ -11,7 +12,7 @@ import tyro
 from undertow.cli.arguments import parse, say
 from undertow.cli.output import print_json
 from undertow.cli.show import show_score
-from undertow.tasks.recipe import RECIPES, find
+from undertow.tasks.recipe import RECIPES, Recipe, find
 from undertow.tasks.start import Place, begin
 from undertow.training.display import display_for
 
@@ -22,7 +23,7 @@ class Common:
 
     out: str | None = None
     """The run folder; without it, the first free one under runs/."""
-    source: Annotated[str | None, tyro.conf.arg(name="from")] = None
+    start_from: Annotated[str | None, tyro.conf.arg(name="from")] = None
     """Another run, whose weights are the start."""
     quiet: bool = False
     """Show no progress."""
@@ -41,11 +42,18 @@ def run(words: list[str]) -> int:
     both = make_dataclass("Arguments", [], bases=(recipe.Options, Common), frozen=True)
     given: Any = parse(both, words[1:], f"train {recipe.name}", RECIPES[recipe.name])
     options = recipe.Options(**{name: getattr(given, name) for name in recipe.Options.__dataclass_fields__})
-    with closing(display_for(given.quiet)) as display:
-        trained = begin(recipe.name, options, Place(given.out, given.source), display)
+    with closing(display_for(given.quiet, f"{recipe.unit}s")) as display:
+        trained = begin(recipe.name, options, Place(given.out, given.start_from), display)
     if given.json:
         print_json(trained.score)
     else:
         show_score(trained.score or {})
-    say(f"\nThe report: {trained.path / 'report.html'}\nMore samples: undertow sample {trained.path}")
+    say(f"\nThe report: {trained.path / 'report.html'}\n{_next(recipe, trained.path)}")
     return 0
+
+
+def _next(recipe: Recipe, path: Path) -> str:
+    """What can be done with the run now."""
+    if hasattr(recipe, "sample"):
+        return f"More samples: undertow sample {path}"
+    return f'Use it: undertow predict {path} "..."; why: undertow explain {path} "..."'

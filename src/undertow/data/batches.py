@@ -77,16 +77,33 @@ def bucketed(
         SettingError: a batch or pool below 1.
     """
     _check(encoded, batch, pool)
-    rng = np.random.default_rng([seed, epoch])
     lengths = np.array([len(ids) for ids in encoded])
-    order = rng.permutation(len(encoded))
+    for members in buckets(lengths, batch, np.random.default_rng([seed, epoch]), pool)[start:]:
+        yield padded([encoded[member] for member in members])
+
+
+def buckets(
+    lengths: NDArray[Any], batch: int, rng: np.random.Generator, pool: int = 50
+) -> list[NDArray[Any]]:
+    """Which rows go together? Each exactly once, in groups of `batch` rows of nearly the same length, in random order.
+
+    Shuffled, then sorted by length within pools of `pool` groups; then the groups are shuffled.
+    """
+    order = rng.permutation(len(lengths))
     groups = []
     for at in range(0, len(order), pool * batch):
         members = order[at : at + pool * batch]
         members = members[np.argsort(lengths[members], kind="stable")]
         groups += [members[first : first + batch] for first in range(0, len(members), batch)]
-    for index in rng.permutation(len(groups))[start:]:
-        yield padded([encoded[member] for member in groups[index]])
+    return [groups[index] for index in rng.permutation(len(groups))]
+
+
+def side_by_side(rows: Sequence[NDArray[Any]]) -> tuple[Tensor, Tensor]:
+    """Rows of whole numbers as [T, B], 0 behind their ends, and their lengths [B]."""
+    lengths = np.array([len(row) for row in rows])
+    found = np.zeros((len(rows), max(1, lengths.max(initial=0))), dtype=np.int64)
+    found[np.arange(found.shape[1]) < lengths[:, None]] = np.concatenate([*rows, np.empty(0, dtype=np.int64)])
+    return torch.from_numpy(np.ascontiguousarray(found.T)), torch.from_numpy(lengths)
 
 
 def ordered(encoded: Sequence[NDArray[Any]], batch: int) -> Iterator[PaddedBatch]:

@@ -10,18 +10,17 @@ from pathlib import Path
 from typing import Any
 
 from undertow.data.decode import Utf8Stream, lines
-from undertow.data.source import format_of
-from undertow.data.table import BLOCK, Row, Table, choose
+from undertow.data.table import BLOCK, Form, Pick, Row, Table
 from undertow.errors import DataError
 
 
-def open_csv(path: Path, column: str | None, encoding: str) -> Table:
-    """Which rows does this column hold?
+def open_csv(path: Path, pick: Pick, form: Form) -> Table:
+    """Which rows do these columns hold?
 
     Args:
-        path: .csv or .tsv, or either with .gz; the first row is the header.
-        column: None takes the only column, or the only one of strings.
-        encoding: of the file.
+        path: of the table; .gz is unpacked.
+        pick: of the columns, and of those that hold strings, the ones to read.
+        form: "csv" or "tsv"; without a header the columns are named by their numbers, from "1".
 
     Returns:
         The table; rows count the header as 1 and leave out blank ones.
@@ -31,52 +30,60 @@ def open_csv(path: Path, column: str | None, encoding: str) -> Table:
     """
     import pyarrow
 
-    if next(lines(path, encoding, BLOCK), (1, ""))[1] is None:
-        raise _not_a_table(path, "straddling", 0)
+    if next(lines(path, form.encoding, BLOCK), (1, ""))[1] is None:
+        raise _not_a_table(path, form, "straddling", 0)
     try:
-        with _reader(path, encoding, lambda row: "skip") as head:
+        with _reader(path, form, (), lambda row: "skip") as head:
             schema = head.schema
     except pyarrow.ArrowInvalid as error:
-        raise _not_a_table(path, str(error), 0) from error
-    columns = tuple(schema.names)
-    strings = tuple(field.name for field in schema if pyarrow.types.is_string(field.type))
-    chosen = choose(path, columns, strings, column)
-    return Table(columns, chosen, "row", _rows(path, chosen, encoding))
+        raise _not_a_table(path, form, str(error), 0) from error
+    columns = tuple(schema.names) if form.header else tuple(str(n + 1) for n in range(len(schema)))
+    kinds = zip(columns, schema.types, strict=True)
+    strings = tuple(name for name, kind in kinds if pyarrow.types.is_string(kind))
+    chosen = tuple(wanted.name for wanted in pick(columns, strings))
+    return Table(columns, chosen, "row", _rows(path, form, columns, chosen))
 
 
-def _rows(path: Path, column: str, encoding: str) -> Iterator[Row]:
+def _rows(path: Path, form: Form, columns: tuple[str, ...], chosen: tuple[str, ...]) -> Iterator[Row]:
     import pyarrow
 
     bad: dict[int, str] = {}
+    first = "header" if form.header else "first row"
 
     def note(row: Any) -> str:
-        bad[row.number] = f"{row.actual_columns} values where the header has {row.expected_columns}"
+        bad[row.number] = f"{row.actual_columns} values where the {first} has {row.expected_columns}"
         return "skip"
 
-    number = 2  # the header is 1
-    convert = {"include_columns": [column], "column_types": {column: pyarrow.string()}}
+    nothing = (None,) * len(chosen)
+    number = 2 if form.header else 1
+    convert = {"include_columns": chosen, "column_types": dict.fromkeys(chosen, pyarrow.string())}
     try:
-        with _reader(path, encoding, note, **convert) as reader:
+        with _reader(path, form, columns, note, **convert) as reader:
             for batch in reader:
-                for value in batch.column(0).to_pylist():
+                for values in zip(*(column.to_pylist() for column in batch.columns), strict=True):
                     while number in bad:
-                        yield Row(number, None, bad.pop(number))
+                        yield Row(number, nothing, bad.pop(number))
                         number += 1
-                    yield Row(number, value)
+                    yield Row(number, values)
                     number += 1
     except pyarrow.ArrowInvalid as error:
-        raise _not_a_table(path, str(error), number - 1) from error
+        raise _not_a_table(path, form, str(error), number - 1) from error
     for row, fault in bad.items():
-        yield Row(row, None, fault)
+        yield Row(row, nothing, fault)
 
 
-def _reader(path: Path, encoding: str, handler: Any, **convert: Any) -> Any:
+def _reader(path: Path, form: Form, columns: tuple[str, ...], handler: Any, **convert: Any) -> Any:
     from pyarrow import csv
 
-    tabs = format_of(path) == "tsv"
+    tabs = form.format == "tsv"
     return csv.open_csv(
-        io.BufferedReader(Utf8Stream(path, encoding), BLOCK),
-        read_options=csv.ReadOptions(use_threads=False, block_size=BLOCK),  # threads lose the row numbers
+        io.BufferedReader(Utf8Stream(path, form.encoding), BLOCK),
+        read_options=csv.ReadOptions(
+            use_threads=False,  # threads lose the row numbers
+            block_size=BLOCK,
+            column_names=None if form.header else columns,
+            autogenerate_column_names=not form.header and not columns,
+        ),
         parse_options=csv.ParseOptions(
             delimiter="\t" if tabs else ",",
             quote_char=False if tabs else '"',
@@ -87,10 +94,10 @@ def _reader(path: Path, encoding: str, handler: Any, **convert: Any) -> Any:
     )
 
 
-def _not_a_table(path: Path, told: str, after: int) -> DataError:
+def _not_a_table(path: Path, form: Form, told: str, after: int) -> DataError:
     if "straddling" in told:
         return DataError(
             f"{path}: what follows row {after:,} is one row of more than {BLOCK:,} bytes. "
             "Is a quote opened and never closed, or is it one long text (`undertow train text`)?"
         )
-    return DataError(f"{path} cannot be read as {format_of(path).upper()}: {told}")
+    return DataError(f"{path} cannot be read as {form.format.upper()}: {told}")

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import msgspec
 
 from undertow.data.decode import lines
-from undertow.data.table import BLOCK, Row, Table, choose
+from undertow.data.table import BLOCK, Form, Pick, Row, Table, Wanted
 from undertow.errors import DataError
 
 PEEK = 100  # lines looked at to learn the columns
@@ -22,22 +22,22 @@ class Record(NamedTuple):
     fault: str = ""
 
 
-def open_json_lines(path: Path, column: str | None, encoding: str) -> Table:
-    """Which rows does this field of the objects hold?
+def open_json_lines(path: Path, pick: Pick, form: Form) -> Table:
+    """Which rows do these fields of the objects hold?
 
     Args:
-        path: .jsonl or .ndjson, or either with .gz.
-        column: None takes the only field, or the only one of strings, of the first 100 lines.
-        encoding: of the file.
+        path: of the table; .gz is unpacked.
+        pick: of the fields of the first 100 lines, and of those that hold strings, the ones to read.
+        form: its encoding is asked.
 
     Returns:
         The table, counted in lines; blank lines are left out. A field that is missing or null is an
-        empty row.
+        empty value.
 
     Raises:
         DataError: no such field, a choice to be made, or no object in the first 100 lines.
     """
-    records = _records(path, encoding)
+    records = _records(path, form.encoding)
     peeked = list(itertools.islice(records, PEEK))
     columns = tuple(dict.fromkeys(name for record in peeked for name in record.fields))
     if not columns:
@@ -46,17 +46,31 @@ def open_json_lines(path: Path, column: str | None, encoding: str) -> Table:
         )
         raise DataError(f'{path}{told}. JSON lines hold one object a line: {{"name": "Anna"}}.')
     strings = tuple(n for n in columns if any(isinstance(record.fields.get(n), str) for record in peeked))
-    chosen = choose(path, columns, strings, column)
-    return Table(columns, chosen, "line", _rows(chosen, itertools.chain(peeked, records)))
+    picked = pick(columns, strings)
+    rows = (_row(record, picked) for record in itertools.chain(peeked, records))
+    return Table(columns, tuple(wanted.name for wanted in picked), "line", rows)
 
 
-def _rows(column: str, records: Iterator[Record]) -> Iterator[Row]:
-    for line, fields, fault in records:
-        value = fields.get(column)
-        if isinstance(value, str) or value is None:
-            yield Row(line, value, fault)
-        else:
-            yield Row(line, None, f"{column!r} holds {type(value).__name__} {value!r:.40}, not a string")
+def _row(record: Record, picked: tuple[Wanted, ...]) -> Row:
+    values = [_text(record.fields.get(wanted.name), wanted) for wanted in picked]
+    faults = [fault for _, fault in values if fault]
+    return Row(record.line, tuple(value for value, _ in values), record.fault or "; ".join(faults))
+
+
+def _text(value: Any, wanted: Wanted) -> tuple[str | None, str]:
+    """The value as text, and what is wrong with it."""
+    if value is None or isinstance(value, str):
+        return value, ""
+    if wanted.numbers and isinstance(value, int | float):
+        return _digits(value), ""
+    expected = "a string or a number" if wanted.numbers else "a string"
+    return None, f"{wanted.name!r} holds {type(value).__name__} {value!r:.40}, not {expected}"
+
+
+def _digits(value: int | float) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value).removesuffix(".0")  # a column of whole numbers with gaps is often written as 3.0
 
 
 def _records(path: Path, encoding: str) -> Iterator[Record]:

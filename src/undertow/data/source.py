@@ -11,10 +11,15 @@ import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal, get_args
 
-from undertow.errors import DataError
+from undertow.errors import DataError, SettingError
+
+Format = Literal["csv", "tsv", "jsonl", "parquet", "trees", "lines"]
 
 FORMATS = {".csv": "csv", ".tsv": "tsv", ".jsonl": "jsonl", ".ndjson": "jsonl", ".parquet": "parquet"}
+
+TREES = (".ptb", ".mrg")  # endings of trees in brackets, where labels are asked for
 
 HEAD = 1 << 16  # bytes looked at to tell text from anything else
 
@@ -34,7 +39,7 @@ class Source:
 
     Args:
         path: as the user gave it.
-        format: lines, csv, tsv, jsonl or parquet.
+        format: lines, csv, tsv, jsonl, parquet or trees.
         column: of a table, the column that was read; None for plain text.
         encoding: of the characters; utf-8 for Parquet.
         sha256: of the file's bytes as they lie on the disk, hexadecimal.
@@ -51,19 +56,39 @@ class Source:
 
 def format_of(path: str | Path) -> str:
     """Which format does the file's ending stand for? A final .gz is looked through; else "lines"."""
-    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
-    if suffixes and suffixes[-1] == ".gz":
-        suffixes.pop()
-    return FORMATS.get(suffixes[-1], "lines") if suffixes else "lines"
+    return FORMATS.get(_ending(path), "lines")
 
 
-def check_file(path: str | Path, *, encoding: str = "utf-8", known: Iterable[str] = ()) -> Path:
+def format_meant(path: str | Path, asked: str | None) -> str:
+    """Which format is the file to be read in, where it may be trees as well?
+
+    Args:
+        path: of the file; its ending says the format where none is asked for.
+        asked: a `Format`, whatever the ending.
+
+    Returns:
+        The format; "trees" for .ptb and .mrg, else as `format_of`.
+
+    Raises:
+        SettingError: no such format.
+    """
+    if asked is None:
+        return "trees" if _ending(path) in TREES else format_of(path)
+    if asked not in get_args(Format):
+        raise SettingError(f"--format {asked} is unknown. Take one of {', '.join(get_args(Format))}.")
+    return asked
+
+
+def check_file(
+    path: str | Path, *, encoding: str = "utf-8", known: Iterable[str] = (), format: str | None = None
+) -> Path:
     """Can this file be read at all?
 
     Args:
         path: of the file.
         encoding: only utf-16 and utf-32 may hold zero bytes.
         known: names that would have been taken in place of a path, for the error.
+        format: that it is to be read in; None asks the ending whether it is Parquet.
 
     Returns:
         The path.
@@ -81,21 +106,25 @@ def check_file(path: str | Path, *, encoding: str = "utf-8", known: Iterable[str
     head = _head(path)
     if not head:
         raise DataError(f"{path} is empty (0 bytes).")
-    if path.suffix.lower() == ".parquet":
-        if not head.startswith(b"PAR1"):
-            raise DataError(f"{path} ends in .parquet but is not Parquet (it does not begin with PAR1).")
-    else:
+    parquet = path.suffix.lower() == ".parquet" if format is None else format == "parquet"
+    if parquet and not head.startswith(b"PAR1"):
+        said = "ends in .parquet" if format is None else "is to be read as Parquet"
+        raise DataError(f"{path} {said} but is not Parquet (it does not begin with PAR1).")
+    if not parquet:
         _check_text(path, head, encoding)
     return path
 
 
-def describe(path: str | Path, *, encoding: str, column: str | None = None) -> Source:
+def describe(
+    path: str | Path, *, encoding: str, column: str | None = None, format: str | None = None
+) -> Source:
     """What exactly was read? Streams the file once for its SHA-256.
 
     Args:
         path: a file that passed `check_file`.
         encoding: that it was read with.
         column: of a table.
+        format: that it was read in; None says what the ending stands for.
 
     Returns:
         The `Source`.
@@ -103,7 +132,14 @@ def describe(path: str | Path, *, encoding: str, column: str | None = None) -> S
     with Path(path).open("rb") as file:
         digest = hashlib.file_digest(file, "sha256").hexdigest()
         size = file.tell()
-    return Source(str(path), format_of(path), column, encoding, digest, size)
+    return Source(str(path), format or format_of(path), column, encoding, digest, size)
+
+
+def _ending(path: str | Path) -> str:
+    suffixes = [suffix.lower() for suffix in Path(path).suffixes]
+    if suffixes and suffixes[-1] == ".gz":
+        suffixes.pop()
+    return suffixes[-1] if suffixes else ""
 
 
 def _missing(path: Path, known: tuple[str, ...]) -> str:

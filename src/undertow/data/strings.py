@@ -1,25 +1,15 @@
 """Strings: a list of strings out of a file of the user's: lines, CSV, TSV, JSON lines or Parquet."""
 
-import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
-from undertow.data.csv_table import open_csv
 from undertow.data.decode import lines
-from undertow.data.json_table import open_json_lines
-from undertow.data.parquet_table import open_parquet
+from undertow.data.opening import open_table
 from undertow.data.source import Source, check_file, describe, format_of
-from undertow.data.table import Row
+from undertow.data.table import Form, Row, Wanted, choose
+from undertow.data.value import ROOM, cleaned, fault_of, remedy_of, too_long
 from undertow.errors import DataError, SettingError
-
-OPENERS = {"csv": open_csv, "tsv": open_csv, "jsonl": open_json_lines, "parquet": open_parquet}
-
-CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f]")  # every control character but tab, LF, CR
-
-BREAKS = re.compile(r"[\r\n]+")
-
-ROOM = 1 << 16  # characters of a line that may be blank space around a string
 
 
 @dataclass(frozen=True)
@@ -85,8 +75,8 @@ def read_strings(
     count = empty = skipped = full = 0
     for row in rows:
         count += 1
-        value = BREAKS.sub(" ", row.value.strip()) if row.value else ""
-        fault = row.fault or _fault(value, max_length)
+        value = cleaned(row.values[0])
+        fault = row.fault or fault_of(value, max_length)
         if fault and not skip_bad:
             raise DataError(f"{path}, {unit} {row.number:,}: {fault}. {_remedy(fault, path, unit)}")
         if fault:
@@ -105,9 +95,12 @@ def read_strings(
 def _open(
     path: str | Path, column: str | None, encoding: str, max_length: int
 ) -> tuple[tuple[str, ...], str | None, str, Iterator[Row]]:
+    def pick(columns: tuple[str, ...], strings: tuple[str, ...]) -> tuple[Wanted, ...]:
+        return (Wanted(choose(Path(path), columns, strings, column)),)
+
     if format_of(path) != "lines":
-        table = OPENERS[format_of(path)](Path(path), column, encoding)
-        return table.columns, table.column, table.unit, table.rows
+        table = open_table(path, pick, Form(format_of(path), encoding))
+        return table.columns, table.chosen[0], table.unit, table.rows
     if column is not None:
         raise DataError(
             f"{path} is read as lines of text, which have no column {column!r}. "
@@ -118,18 +111,7 @@ def _open(
 
 def _rows_of_lines(path: str | Path, encoding: str, max_length: int) -> Iterator[Row]:
     for number, line in lines(path, encoding, max_length + ROOM):
-        yield Row(number, line, _long(max_length) if line is None else "")
-
-
-def _fault(value: str, max_length: int) -> str:
-    if len(value) > max_length:
-        return _long(max_length)
-    found = CONTROL.search(value)
-    return f"control character U+{ord(found[0]):04X} at character {found.start() + 1}" if found else ""
-
-
-def _long(max_length: int) -> str:
-    return f"longer than {max_length:,} characters"
+        yield Row(number, (line,), too_long(max_length) if line is None else "")
 
 
 def _remedy(fault: str, path: str | Path, unit: str) -> str:
@@ -139,9 +121,7 @@ def _remedy(fault: str, path: str | Path, unit: str) -> str:
             f"It looks like one long text, not a list of strings{quote}: train it with "
             f"`undertow train text --data {path}`, or allow longer strings with --max-length."
         )
-    if fault.startswith("control character"):
-        return "Is the encoding right (--encoding cp1252)? Else leave such rows out with --skip-bad."
-    return "Mend it, or leave such rows out with --skip-bad."
+    return remedy_of(fault)
 
 
 def _too_few(path: str | Path, count: int, skipped: int, least: int) -> str:

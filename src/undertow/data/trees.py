@@ -6,15 +6,17 @@ A node is a label and then a word, or other nodes. Nodes are numbered children f
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from undertow.data.decode import text_chunks
+from undertow.data.decode import lines, text_chunks
 from undertow.data.source import check_file
+from undertow.data.table import BLOCK
 from undertow.errors import DataError
 
-PIECE = re.compile(r"\(|\)|[^\s()]+|\n")
+PIECE = re.compile(r"\(|\)|[^\s()]+|\n", re.ASCII)  # a no-break space is part of a word: "2 1/2"
+CUT = re.compile(r"[^\s()]*", re.ASCII)
 BRACKETS = {"-LRB-": "(", "-RRB-": ")", "-LCB-": "{", "-RCB-": "}", "-LSB-": "[", "-RSB-": "]"}
 SHOWN = 40  # characters of a word in a message
 
@@ -145,8 +147,67 @@ def trees(path: str | Path, *, encoding: str = "utf-8") -> Iterator[Tree]:
         SettingError: an unknown encoding.
     """
     check_file(path, encoding=encoding)
-    growing, line = _Growing(path), 1
-    for piece in _pieces(path, encoding):
+    yield from _grown(path, _pieces(path, encoding), 1)
+
+
+def trees_in(text: str) -> list[Tree]:
+    """What trees does this string hold?
+
+    Raises:
+        DataError: none, or one that cannot be read.
+    """
+    found = list(_grown("the input", PIECE.findall(text), 1))
+    if not found:
+        raise DataError(
+            "The input holds no tree. A tree stands in brackets: (3 (2 A) (4 (2 fine) (3 film)))."
+        )
+    return found
+
+
+def sound_trees(path: str | Path, *, encoding: str = "utf-8") -> Iterator[tuple[int, Tree | None]]:
+    """What trees does the file hold, and which of its lines hold none?
+
+    A bad tree can be left out only where a line is a tree: where at least half of the lines are whole
+    trees, each line is read on its own. Any other file is read as by `trees`, which stops at the first fault.
+
+    Args:
+        path: of the file; .gz is unpacked.
+        encoding: of its characters.
+
+    Yields:
+        The line where a tree begins, and the tree; None for a line that is no tree.
+
+    Raises:
+        DataError: a fault in a file of trees over several lines.
+        SettingError: an unknown encoding.
+    """
+    check_file(path, encoding=encoding)
+    whole = [found is not None for _, found in _by_line(path, encoding)]
+    if 2 * sum(whole) < len(whole):
+        yield from ((tree.line, tree) for tree in trees(path, encoding=encoding))
+        return
+    for number, found in _by_line(path, encoding):
+        if found is None:
+            yield number, None
+        else:
+            yield from ((number, tree) for tree in found)
+
+
+def _by_line(path: str | Path, encoding: str) -> Iterator[tuple[int, list[Tree] | None]]:
+    """The trees of every line that is not blank; None where it is not whole trees."""
+    for number, line in lines(path, encoding, BLOCK):
+        if line is None:
+            yield number, None
+        elif line.strip():
+            try:
+                yield number, list(_grown(path, PIECE.findall(line), number))
+            except DataError:
+                yield number, None
+
+
+def _grown(path: str | Path, pieces: Iterable[str], line: int) -> Iterator[Tree]:
+    growing = _Growing(path)
+    for piece in pieces:
         if piece == "\n":
             line += 1
             continue
@@ -166,7 +227,7 @@ def _pieces(path: str | Path, encoding: str) -> Iterator[str]:
     rest = ""
     for chunk in text_chunks(path, encoding):
         text = rest + chunk
-        cut = len(text) - len(re.search(r"[^\s()]*$", text)[0])  # type: ignore[index]
+        cut = len(text) - len(CUT.match(text[::-1])[0])  # type: ignore[index]
         rest = text[cut:]
         yield from PIECE.findall(text[:cut])
     yield from PIECE.findall(rest)

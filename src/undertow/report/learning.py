@@ -12,26 +12,30 @@ from undertow.training.history import History
 Point = tuple[float, float]
 
 
-def loss_curves(history: History, baselines: dict[str, Any], score: dict[str, Any] | None) -> Figure:
-    """Training and validation nats a character against step, with what they are to be measured by.
+def loss_curves(
+    history: History, baselines: dict[str, Any], score: dict[str, Any] | None, unit: str = "character"
+) -> Figure:
+    """Training and validation nats a unit against step, with what they are to be measured by.
 
     Args:
         history: the run so far.
-        baselines: of `score.json`; a name and its `nats_per_char` each.
+        baselines: of `score.json`; a name and its nats a unit each.
         score: `score.json`, or None before the run was scored.
+        unit: what nats are counted by: character, text, ...
     """
     figure = style.new_figure(9.0, 5.6)
-    style.heading(figure, "Learning", "nats a character: lower is better")
+    key = words.nats_key(unit)
+    style.heading(figure, "Learning", f"nats a {unit}: lower is better")
     axes = style.bare(figure.add_axes((0.065, 0.385, 0.735, 0.455)))
     training = line(history.of("step"), "loss")
-    validation = line(history.of("validation"), "nats_per_char")
-    tables = {name: entry["nats_per_char"] for name, entry in baselines.items() if _has_nats(entry)}
+    validation = line(history.of("validation"), key)
+    tables = {name: entry[key] for name, entry in baselines.items() if _has(entry, key)}
     test = (score or {}).get("test") or {}
     labels = [("training", training[-1][1], style.GREEN)] if training else []
     if validation:
         labels.append(("validation", validation[-1][1], style.BLUE))
-    if _has_nats(test):
-        labels.append(("test", test["nats_per_char"], style.ORANGE))
+    if _has(test, key):
+        labels.append(("test", test[key], style.ORANGE))
 
     last = max((step for step, _ in training + validation), default=1.0) or 1.0
     low, high = _range(training, validation, [value for _, value, _ in labels], tables)
@@ -40,12 +44,12 @@ def loss_curves(history: History, baselines: dict[str, Any], score: dict[str, An
     for name, value in tables.items():
         if low < value < high:
             axes.axhline(value, color=style.MUTED, linewidth=0.9, dashes=(4, 3), zorder=1)
-            labels.append((f"{name} table", value, style.MUTED))
+            labels.append((words.baseline(name, unit), value, style.MUTED))
     _draw_lines(axes, training, validation)
-    if _has_nats(test):
-        axes.plot(last, test["nats_per_char"], "D", color=style.ORANGE, markersize=7, clip_on=False, zorder=5)
+    if _has(test, key):
+        axes.plot(last, test[key], "D", color=style.ORANGE, markersize=7, clip_on=False, zorder=5)
     _label_right(axes, labels)
-    _best(axes, history)
+    _best(axes, history, key)
     _clock(axes, history, last)
     axes.xaxis.set_major_locator(MaxNLocator(7, integer=True))
     axes.xaxis.set_major_formatter(lambda step, _: f"{step:,.0f}")
@@ -60,8 +64,8 @@ def line(events: Iterable[dict[str, Any]], key: str) -> list[Point]:
     return sorted(told.items())
 
 
-def _has_nats(entry: Any) -> bool:
-    return isinstance(entry, dict) and words.is_number(entry.get("nats_per_char"))
+def _has(entry: Any, key: str) -> bool:
+    return isinstance(entry, dict) and words.is_number(entry.get(key))
 
 
 def _range(
@@ -109,8 +113,8 @@ def _label_right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
         )  # fmt: skip
 
 
-def _best(axes: Any, history: History) -> None:
-    best = line((event for event in history.of("validation") if event.get("best")), "nats_per_char")
+def _best(axes: Any, history: History, key: str) -> None:
+    best = line((event for event in history.of("validation") if event.get("best")), key)
     if not best:
         return
     step, value = best[-1]

@@ -4,7 +4,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from undertow.report import sections, words
+from undertow.report.class_sections import class_sections
+from undertow.report.class_words import class_verdict
 from undertow.report.markup import Markup, document, picture, section
+from undertow.report.translation_sections import translation_sections, translation_verdict
 from undertow.report.verdict import held_out, tables, verdict
 from undertow.training.history import History
 
@@ -33,14 +36,20 @@ def build_page(
         figures: PNGs by name: loss, novelty, lengths, unrolled, those of `FLOWS`. Those missing are left out.
         verdicts: what the doctor said.
     """
-    sentence = verdict(config, score)
+    sentence = class_verdict(score) or translation_verdict(score) or verdict(config, score)
     cell = (config.get("cell") or {}).get("name", "the cell")
     body = [
         sections.header(config, score, sentence),
-        sections.tiles(history, score),
+        sections.tiles(history, score, str(config.get("unit", "character"))),
         sections.verdicts(verdicts),
         sections.samples(score),
-        section("How it learned", _picture(figures, "loss", _loss_alt(score)), note=sections.ending(history)),
+        class_sections(score, figures),
+        translation_sections(score, figures),
+        section(
+            "How it learned",
+            _picture(figures, "loss", _loss_alt(config, score)),
+            note=sections.ending(history),
+        ),
         section("What it makes, beside what it learned from", _novelty(figures, score), _lengths(figures)),
         section(
             "Where the gradients go",
@@ -64,8 +73,8 @@ def _picture(figures: dict[str, bytes], name: str, alt: str) -> Markup:
     return picture(figures[name], alt) if name in figures else Markup("")
 
 
-def _loss_alt(score: dict[str, Any] | None) -> str:
-    alt = "Loss curves: training and validation nats a character against step"
+def _loss_alt(config: dict[str, Any], score: dict[str, Any] | None) -> str:
+    alt = f"Loss curves: training and validation nats a {config.get('unit', 'character')} against step"
     part, entry = held_out(score or {})
     told = [f"{part} {words.nats(entry['nats_per_char'])}"] if part else []
     told += [f"{name} table {words.nats(value)}" for name, value in tables(score or {})]

@@ -9,10 +9,14 @@ from matplotlib.figure import Figure
 from undertow.errors import RunError
 from undertow.flow.records import Flow
 from undertow.flow.store import kept
+from undertow.report.attention_map import attention_map
+from undertow.report.class_pictures import calibration, confusion
+from undertow.report.class_words import held_out_classes
 from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.flow import flow_figures
 from undertow.report.page import build_page
 from undertow.report.save import figure_png, write_bytes, write_text
+from undertow.report.tree_picture import tree_picture
 from undertow.report.unrolled import Unrolled, draw_unrolled
 from undertow.training.run import Run, open_run
 from undertow.training.storage import make_folder
@@ -75,12 +79,27 @@ def _figures(
     samples = score.get("samples") or {}
     record = unrolled_of(config, steps)
     drawn = {
-        "loss": loss_curves(history, score.get("baselines") or {}, score) if history.events else None,
+        "loss": _learning(folder, score) if history.events else None,
+        "confusion": confusion(score) if held_out_classes(score) else None,
+        "calibration": calibration(score) if held_out_classes(score) else None,
         "novelty": novelty(score) if samples.get("histogram") else None,
         "lengths": lengths(score) if samples.get("lengths") else None,
         "unrolled": draw_unrolled(record) if record else None,
+        **{
+            f"attention_{n}": attention_map(one)
+            for n, one in enumerate(score.get("translations") or (), start=1)
+        },
+        **{
+            f"tree_{n}": tree_picture(one, score["classes"])
+            for n, one in enumerate(score.get("trees") or (), start=1)
+        },
     }
     return {name: figure for name, figure in drawn.items() if figure is not None} | flow_figures(flows)
+
+
+def _learning(folder: Run, score: dict[str, Any]) -> Figure:
+    unit = str(folder.config.get("unit", "character"))
+    return loss_curves(folder.history, score.get("baselines") or {}, score, unit)
 
 
 def _score(run: Run) -> dict[str, Any] | None:

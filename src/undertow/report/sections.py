@@ -4,7 +4,9 @@ from collections.abc import Sequence
 from typing import Any
 
 from undertow.report import repeat, words
+from undertow.report.class_words import class_tiles
 from undertow.report.markup import Markup, section, table, tag
+from undertow.report.translation_sections import translation_tiles
 from undertow.report.verdict import held_out, tables
 from undertow.training.history import History
 
@@ -37,10 +39,16 @@ def header(config: dict[str, Any], score: dict[str, Any] | None, sentence: str) 
     )
 
 
-def tiles(history: History, score: dict[str, Any] | None) -> Markup:
+def tiles(history: History, score: dict[str, Any] | None, unit: str = "character") -> Markup:
     """The main figures, large."""
     score = score or {}
-    told = [*_quality(score), *_samples(score.get("samples") or {}), *_work(history)]
+    told = [
+        *class_tiles(score),
+        *translation_tiles(score),
+        *_quality(score),
+        *_samples(score.get("samples") or {}),
+        *_work(history, unit),
+    ]
     return tag("dl", *(_tile(*tile) for tile in told), class_="tiles") if told else Markup("")
 
 
@@ -79,10 +87,10 @@ def _samples(samples: dict[str, Any]) -> list[tuple[str, str, str]]:
     return told
 
 
-def _work(history: History) -> list[tuple[str, str, str]]:
+def _work(history: History, unit: str) -> list[tuple[str, str, str]]:
     told = (event.get("per_second") for event in history.of("step"))
     speeds = sorted(speed for speed in told if words.is_number(speed))
-    speed = f"{words.count(speeds[len(speeds) // 2])} characters a second" if speeds else ""
+    speed = f"{words.count(speeds[len(speeds) // 2])} {unit}s a second" if speeds else ""
     clock = [event["seconds"] for event in history.events if words.is_number(event.get("seconds"))]
     return [(words.duration(clock[-1]), "of training", speed)] if clock else []
 

@@ -28,6 +28,16 @@ def share(value: float) -> str:
     return f"{percent:.0f} %"
 
 
+def nats_key(unit: str) -> str:
+    """How records call nats a unit: character -> nats_per_char, text -> nats_per_text"""
+    return "nats_per_char" if unit == "character" else f"nats_per_{unit}"
+
+
+def baseline(name: str, unit: str) -> str:
+    """Baselines of characters are tables of counts; others have names of their own."""
+    return f"{name} table" if unit == "character" else name
+
+
 def duration(seconds: float) -> str:
     """200 -> 3 min 20 s"""
     whole = round(seconds)

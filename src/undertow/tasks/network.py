@@ -22,8 +22,8 @@ BYTES_A_PARAMETER = 20  # weights, gradient, Adam's two moments, one copy of the
 
 
 @dataclass(frozen=True)
-class Network:
-    """A stack of recurrent layers between an embedding and a readout."""
+class Layers:
+    """A stack of recurrent layers above an embedding."""
 
     cell: str = "lstm"
     """A cell of `undertow cells`, or one of your own as FILE.py:Class."""
@@ -37,8 +37,6 @@ class Network:
     """Features a character is given."""
     dropout: float = 0.25
     """Share dropped between layers, and before the readout."""
-    input_dropout: float | None = None
-    """Share of the embedding that is dropped; as --dropout where it is not given."""
     variational: float = 0.0
     """Share dropped in time, one mask for all steps."""
     weight_drop: float = 0.0
@@ -54,11 +52,28 @@ class Network:
         """
         for name in ("hidden", "layers", "embedding"):
             check_size(getattr(self, name), f"--{name}", "The network")
-        for name in ("dropout", "input_dropout", "variational", "weight_drop", "zoneout"):
-            check_share(getattr(self, name) or 0.0, f"--{name.replace('_', '-')}", "The network")
+        for name in ("dropout", "variational", "weight_drop", "zoneout"):
+            check_share(getattr(self, name), f"--{name.replace('_', '-')}", "The network")
 
 
-def cell_of(options: Network) -> Cell:
+@dataclass(frozen=True)
+class Network(Layers):
+    """A stack of recurrent layers between an embedding and a readout."""
+
+    input_dropout: float | None = None
+    """Share of the embedding that is dropped; as --dropout where it is not given."""
+
+    def check(self) -> None:
+        """Refuse settings that are out of range.
+
+        Raises:
+            SettingError: names the option.
+        """
+        Layers.check(self)
+        check_share(self.input_dropout or 0.0, "--input-dropout", "The network")
+
+
+def cell_of(options: Layers) -> Cell:
     """The cell that the options name, for the first layer."""
     kind = catalog.find(options.cell)
     settings = catalog.parse_settings(kind, options.cell_options)
@@ -74,10 +89,10 @@ def build_network(options: Network, tokens: int) -> NextToken:
     """
     options.check()
     check_fits(options, tokens)
-    return _network(options, tokens)
+    return NextToken(tokens, recurrent_of(options), options.dropout, options.input_dropout)
 
 
-def check_fits(options: Network, tokens: int) -> None:
+def check_fits(options: Layers, tokens: int) -> None:
     """Refuse a network whose training would not fit into memory, before a byte of it is allocated.
 
     Raises:
@@ -92,7 +107,7 @@ def check_fits(options: Network, tokens: int) -> None:
         )
 
 
-def count_parameters(options: Network, tokens: int) -> int:
+def count_parameters(options: Layers, tokens: int) -> int:
     """How many numbers are trained? Layers beyond the second repeat the second; nothing large is allocated.
 
     Of sizes that nothing can hold, one matrix [H, H] a layer and the embedding are counted.
@@ -131,7 +146,7 @@ def _fits(parameters: int) -> bool:
     return memory is None or parameters * BYTES_A_PARAMETER <= memory
 
 
-def describe_cell(options: Network) -> dict[str, Any]:
+def describe_cell(options: Layers) -> dict[str, Any]:
     """The cell for config.json: name, states, weights and shapes; a user's file by its hash."""
     cell = cell_of(options)
     weights, upper = weights_of(cell), weights_of(_resized(cell, output_size(cell)))
@@ -158,16 +173,17 @@ def hash_of_file(cell: str) -> str | None:
     return hashlib.sha256(file.read_bytes()).hexdigest() if ".py" in cell and file.is_file() else None
 
 
-def _network(options: Network, tokens: int) -> NextToken:
-    recurrent = Recurrent(
+def recurrent_of(options: Layers, bidirectional: bool = False) -> Recurrent:
+    """Fresh layers, from torch's global generator."""
+    return Recurrent(
         cell_of(options),
         options.layers,
+        bidirectional,
         dropout=options.dropout,
         variational=options.variational,
         weight_drop=options.weight_drop,
         zoneout=options.zoneout,
     )
-    return NextToken(tokens, recurrent, options.dropout, options.input_dropout)
 
 
 def _shapes(weights: Any) -> list[list[Any]]:

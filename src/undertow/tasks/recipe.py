@@ -18,6 +18,9 @@ from undertow.training.loop import Task
 RECIPES = {
     "names": "a list of short strings: learns to invent new ones",
     "text": "one long text: learns to go on writing it",
+    "classify": "a table of texts and labels: learns to tell the label of a text",
+    "tree": "sentences as trees in brackets: learns the label of every phrase",
+    "translate": "pairs of texts: learns to write the other side of each",
 }
 USES = {
     "sample": "draws new strings",

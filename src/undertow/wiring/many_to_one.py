@@ -1,6 +1,6 @@
 """Many to one: read a sequence, then say one thing of it.
 
-    embedding → recurrent layers → pooling → linear map to one score a class
+    embedding (and position) → recurrent layers, or self-attention → pooling → linear map to one score a class
 
 Axes: T time steps, B batch rows, V tokens, C classes.
 """
@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from undertow.recurrent.dropout import dropout
 from undertow.recurrent.recurrent import Recurrent
 from undertow.wiring.pooling import Pooling, row_lengths
+from undertow.wiring.positions import Positions
+from undertow.wiring.self_attention import SelfAttention
 
 
 class Read(NamedTuple):
@@ -29,20 +31,29 @@ class ManyToOne(nn.Module):
 
     Args:
         tokens: V, size of the vocabulary.
-        recurrent: layers whose input size is that of the embedding.
+        recurrent: layers whose input size is that of the embedding; or self-attention in their place.
         classes: C; 1 for a number.
         pooling: last, mean, max or attention.
         dropout: share of embedding and of the pooled vector that is dropped in training.
+        positions: none, sines or learned, added to the embedding.
 
     Raises:
-        SettingError: no such pooling.
+        SettingError: no such pooling, or no such positions.
     """
 
     def __init__(
-        self, tokens: int, recurrent: Recurrent, classes: int, pooling: str = "last", dropout: float = 0.0
+        self,
+        tokens: int,
+        recurrent: Recurrent | SelfAttention,
+        classes: int,
+        pooling: str = "last",
+        dropout: float = 0.0,
+        positions: str = "none",
     ) -> None:
         super().__init__()
-        self.embedding = nn.Embedding(tokens, recurrent.cell.input_size)
+        size = recurrent.cell.input_size if isinstance(recurrent, Recurrent) else recurrent.input_size
+        self.embedding = nn.Embedding(tokens, size)
+        self.positions = Positions(positions, size)
         self.recurrent = recurrent
         self.pooling = Pooling(pooling, recurrent)
         self.readout = nn.Linear(recurrent.output_size, classes)
@@ -58,6 +69,6 @@ class ManyToOne(nn.Module):
     def read(self, x: Tensor, lengths: Tensor | None = None) -> Read:
         """Of embedded tokens [T, B, I]."""
         sizes = row_lengths(lengths, *x.shape[:2])
-        y, _ = self.recurrent(dropout(x, self.dropout, self.training), lengths=lengths)
+        y, _ = self.recurrent(dropout(self.positions(x), self.dropout, self.training), lengths=lengths)
         pooled, shares = self.pooling(y, sizes)
         return Read(self.readout(dropout(pooled, self.dropout, self.training)), shares)

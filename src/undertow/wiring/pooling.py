@@ -18,6 +18,7 @@ from undertow.errors import SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.unroll.steps import alive
 from undertow.wiring.attention import shares_of
+from undertow.wiring.self_attention import SelfAttention
 
 POOLINGS = ("last", "mean", "max", "attention")
 
@@ -27,18 +28,19 @@ class Pooling(nn.Module):
 
     Args:
         how: last, mean, max or attention.
-        recurrent: the layers whose outputs are pooled.
+        recurrent: the layers, or self-attention, whose outputs are pooled.
 
     Raises:
         SettingError: no such pooling.
     """
 
-    def __init__(self, how: str, recurrent: Recurrent) -> None:
+    def __init__(self, how: str, recurrent: Recurrent | SelfAttention) -> None:
         super().__init__()
         if how not in POOLINGS:
             raise SettingError(f"pooling must be one of {', '.join(POOLINGS)}, got {how!r}.")
         self.how = how
-        self.halves = recurrent.stack.directions == 2 and not recurrent.projection
+        both_ways = isinstance(recurrent, Recurrent) and recurrent.stack.directions == 2
+        self.halves = both_ways and not recurrent.projection
         size = recurrent.output_size
         if how == "attention":
             self.map, self.score = nn.Linear(size, size), nn.Linear(size, 1, bias=False)

@@ -48,7 +48,9 @@ def judge(case: Case) -> Verdict | None:
 def _rows_alike(weight: Tensor) -> bool:
     """Beside numbers of usual size: rows that one wild step has thrown far are alike only in proportion."""
     flat = weight.detach().flatten(1)
-    return bool(flat.any()) and float((flat - flat[:1]).abs().max()) <= ALIKE * min(float(flat.abs().max()), 1.0)
+    return bool(flat.any()) and float((flat - flat[:1]).abs().max()) <= ALIKE * min(
+        float(flat.abs().max()), 1.0
+    )
 
 
 def _columns_alike(weight: Tensor, alike: bool) -> bool:

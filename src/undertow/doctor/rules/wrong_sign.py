@@ -49,12 +49,16 @@ def judge(case: Case) -> Verdict | None:
 def _negated(losses: Sequence[Loss]) -> bool:
     """Each of them; beside a log-likelihood, a square of the network's own numbers is a penalty."""
     likely = any(loss.kind == LIKELY for loss in losses)
-    judged = [loss for loss in losses if not (likely and loss.kind == "squared error" and loss.target is None)]
+    judged = [
+        loss for loss in losses if not (likely and loss.kind == "squared error" and loss.target is None)
+    ]
     return bool(judged) and all(loss.sign < 0 for loss in judged)
 
 
 def _what(loss: Loss) -> str:
-    return "a log-likelihood as it is, without a minus" if loss.kind == LIKELY else f"{loss.kind} with a minus before it"
+    if loss.kind == LIKELY:
+        return "a log-likelihood as it is, without a minus"
+    return f"{loss.kind} with a minus before it"
 
 
 def _uphill(case: Case, losses: list[float]) -> Verdict | None:

@@ -1,0 +1,62 @@
+"""How well labels are told, in words: a sentence, and figures to be shown large."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from undertow.report import words
+
+
+def held_out_classes(score: dict[str, Any] | None) -> tuple[str, dict[str, Any]] | None:
+    """The part to judge by, test or validation, and its figures; None where no labels were told."""
+    for part in ("test", "validation"):
+        entry = (score or {}).get(part)
+        if isinstance(entry, dict) and words.is_number(entry.get("accuracy")) and entry.get("confusion"):
+            return part, entry
+    return None
+
+
+def class_verdict(score: dict[str, Any] | None) -> str:
+    """How many are right, of what, and beside what; "" where no labels were told."""
+    found = held_out_classes(score)
+    if found is None or score is None:
+        return ""
+    part, entry = found
+    unseen = "it never saw" if part == "test" else "held out for validation"
+    told = [f"{percent(entry['accuracy'])} of {words.count(entry['texts'])} texts {unseen} are told rightly"]
+    beside = [
+        f"{name} {percent(other['accuracy'])}"
+        for name, other in (score.get("baselines") or {}).items()
+        if words.is_number(other.get("accuracy"))
+    ]
+    best = max((o["accuracy"] for o in (score.get("baselines") or {}).values()), default=0.0)
+    if beside:
+        told.append(f"{', '.join(beside)}{', which beats this network' if best > entry['accuracy'] else ''}")
+    mixed = score.get("word_order") or {}
+    if words.is_number(mixed.get("accuracy")):
+        told.append(f"with the words of each text in random order it gets {percent(mixed['accuracy'])}")
+    return "; ".join(told) + "."
+
+
+def class_tiles(score: dict[str, Any]) -> list[tuple[str, str, str]]:
+    """Value, label and note of each."""
+    found = held_out_classes(score)
+    if found is None:
+        return []
+    part, entry = found
+    low, high = entry["accuracy_interval"]
+    between = f"{percent(low)} to {percent(high)} by chance of the texts, {part}"
+    return [
+        (percent(entry["accuracy"]), "told rightly", between),
+        (f"{entry['macro_f1']:.3f}", "macro-F1", "mean of all classes, each alike"),
+        (
+            percent(entry["calibration_error"]),
+            "calibration error",
+            "how far its p is from how often it is right",
+        ),
+    ]
+
+
+def percent(share: float) -> str:
+    """0.98536 -> 98.5 %"""
+    return f"{100 * share:.1f} %"

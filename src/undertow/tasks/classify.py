@@ -1,0 +1,447 @@
+"""classify: a table of texts and labels in, a network that tells the label of a text out.
+
+    train       words, characters or subwords → recurrent layers, both ways → pooling → a score a class
+    score       accuracy, macro-F1, confusion, calibration; beside them the largest class, a bag of words, and the same
+                texts with their words in random order
+    predict     the label of a text, with its probability
+    explain     what each word adds, and whether the ending alone decided
+
+Exact duplicates are removed, then 80 / 10 / 10 by a hash of the text, or files of their own.
+Axes: T steps of the longest text of a batch, B texts, C classes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from undertow.data.batches import buckets, count, side_by_side
+from undertow.data.inspection import inspect_labelled
+from undertow.data.labelled import Labelled, Layout, read_labelled
+from undertow.data.tokens import Tokens, Units
+from undertow.errors import DataError, SettingError
+from undertow.recurrent.recurrent import Recurrent
+from undertow.shapes import check_share
+from undertow.tasks.class_scores import baselines, judged, record, surely_wrong
+from undertow.tasks.classes import Classes, Reader, settle
+from undertow.tasks.explaining import Question
+from undertow.tasks.explaining_class import ClassExplanation, explain_class
+from undertow.tasks.labelled_parts import Parts, read_parts
+from undertow.tasks.network import Layers, check_fits, describe_cell, recurrent_of
+from undertow.tasks.pretrained import give_vectors, vectors_for
+from undertow.training.loop import Judged, StepLoss
+from undertow.training.options import Training
+from undertow.wiring.many_to_one import ManyToOne
+from undertow.wiring.self_attention import SelfAttention
+
+UNKNOWN = 1  # the number of the unit that stands for all others
+ROWS = 256  # texts read side by side where nothing is learned
+
+
+@dataclass(frozen=True)
+class ClassifyOptions(Training, Layers):
+    """Train a network on a table of texts and labels."""
+
+    data: tuple[str, ...] = ()
+    """Tables with a column of texts and one of labels (CSV, TSV, JSON lines, Parquet), or trees in brackets."""
+    text: str | None = None
+    """The column of texts; its number, from 1, where there is no header."""
+    label: str | None = None
+    """The column of labels."""
+    no_header: bool = False
+    """The first row is data; columns are named 1, 2, 3, ..."""
+    format: Literal["csv", "tsv", "jsonl", "parquet", "trees"] | None = None
+    """What the files are, where their endings do not say it."""
+    validation: str | None = None
+    """A file of its own to stop by; then all of --data is trained on."""
+    test: str | None = None
+    """A file of its own to score once at the end."""
+    encoding: str = "utf-8"
+    """Of the files."""
+    max_length: int = 10_000
+    """Longest text in characters; a longer one is an error."""
+    skip_bad: bool = False
+    """Leave bad rows out, and say how many, in place of stopping."""
+    phrases: bool = False
+    """Of trees: train on every phrase, too, and not on whole sentences alone."""
+    merge: tuple[str, ...] = ()
+    """Classes made of labels: negative=0,1 positive=3,4. Rows with other labels are left out."""
+    levels: int | None = None
+    """Labels are numbers: cut them into so many classes, each with as many training texts."""
+    units: Units = "words"
+    """What a text is cut into. subwords are learned from the training texts."""
+    keep_case: bool = False
+    """Capital letters are told from small ones."""
+    most_tokens: int = 30_000
+    """Most units that are known, the most frequent ones."""
+    least: int = 2
+    """A unit is known that is met so often in training; others are read as one unknown unit."""
+    longest: int = 400
+    """Units that are read of a text; of a longer text the last ones."""
+    shuffle_words: bool = False
+    """Read the units of each text in random order, in training and in the score: what does their order bring?"""
+    vectors: str | None = None
+    """Vectors of words learned elsewhere: a GloVe or word2vec text file, a safetensors table with its vocabulary, or an
+    installed package that holds one."""
+    fixed_vectors: bool = False
+    """They are not trained on."""
+    directions: Literal[1, 2] = 2
+    """1: read from the front; 2: from the end, too."""
+    encoder: Literal["recurrent", "self-attention"] = "recurrent"
+    """What reads: the recurrent cell; or blocks of self-attention, --layers of them, of --embedding features."""
+    positions: Literal["none", "sines", "learned"] | None = None
+    """What a step is told of its place. Without it: none for recurrent layers, sines for self-attention."""
+    pooling: Literal["last", "mean", "max", "attention"] = "max"
+    """How one vector is made of all steps: the last state; or the mean, the largest, a learned average over steps."""
+    class_weights: Literal["none", "balanced"] = "none"
+    """balanced: rare classes weigh more, so that all classes weigh the same together."""
+    keep: Literal["nats", "accuracy"] = "nats"
+    """By what the best weights are told on the validation part."""
+    word_dropout: float = 0.1
+    """Share of the units that are read as unknown, in training."""
+    hidden: int = 128
+    """Units a layer and direction."""
+    layers: int = 1
+    """Layers, one above the other."""
+    embedding: int = 128
+    """Features a unit is given; of --vectors, as many as they have."""
+    dropout: float = 0.5
+    """Share dropped of the embedding, between layers, and before the readout."""
+    learning_rate: float = 2e-3
+    """Peak of the schedule."""
+    batch: int = 32
+    """Texts a step."""
+    weight_decay: float = 1e-3
+    """Decoupled decay of matrices; vectors are left alone."""
+
+    def check(self) -> None:
+        """Refuse settings that are out of range."""
+        Training.check(self)
+        Layers.check(self)
+        check_share(self.word_dropout, "--word-dropout", "The network")
+        if not self.data:
+            raise SettingError("--data needs at least one file.")
+        if self.test and not self.validation:
+            raise SettingError("--test FILE goes with --validation FILE: give both or neither.")
+        if self.merge and self.levels:
+            raise SettingError("Give one of --merge and --levels.")
+        if self.levels is not None and self.levels < 2:
+            raise SettingError(f"--levels must be at least 2, got {self.levels}.")
+        for name in ("least", "longest", "most_tokens", "max_length"):
+            if getattr(self, name) < 1:
+                raise SettingError(
+                    f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}."
+                )
+        if self.fixed_vectors and not self.vectors:
+            raise SettingError("--fixed-vectors goes with --vectors FILE.")
+
+    @property
+    def layout(self) -> Layout:
+        """How the files are read."""
+        return Layout(
+            text=self.text,
+            label=self.label,
+            header=not self.no_header,
+            format=self.format,
+            encoding=self.encoding,
+            max_length=self.max_length,
+            skip_bad=self.skip_bad,
+        )
+
+
+class Batch(NamedTuple):
+    """Texts side by side."""
+
+    tokens: Tensor  # [T, B]
+    lengths: Tensor  # [B]
+    labels: Tensor  # [B]
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Texts as rows of units, with the numbers of their classes."""
+
+    texts: tuple[str, ...]
+    rows: list[NDArray[np.int64]]
+    labels: NDArray[np.int64]
+
+    def batch(self, members: Sequence[int] | NDArray[Any]) -> Batch:
+        """Some of them."""
+        tokens, lengths = side_by_side([self.rows[member] for member in members])
+        return Batch(tokens, lengths, torch.from_numpy(self.labels[members]))
+
+
+@dataclass
+class ClassifyTask:
+    """The training texts, batch by batch."""
+
+    model: ManyToOne
+    reader: Reader
+    train: Encoded
+    held_out: Encoded
+    options: ClassifyOptions
+    weights: Tensor | None = field(init=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.options.class_weights == "balanced":
+            met = np.bincount(self.train.labels, minlength=len(self.reader.classes.names))
+            self.weights = torch.from_numpy(len(self.train.labels) / (len(met) * np.maximum(met, 1))).float()
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass."""
+        return count(len(self.train.rows), self.options.batch)
+
+    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        """The batches of one epoch, texts of nearly one length together."""
+        rng = np.random.default_rng([self.options.seed, epoch])
+        lengths = np.array([len(row) for row in self.train.rows])
+        for members in buckets(lengths, self.options.batch, rng)[first:]:
+            yield self.train.batch(members)
+
+    def loss(self, batch: Batch, carried: list[Tensor]) -> StepLoss:
+        """Mean nats a text."""
+        scores = self.model(self._blurred(batch.tokens), batch.lengths).scores
+        return StepLoss(
+            functional.cross_entropy(scores, batch.labels, weight=self.weights), len(batch.labels)
+        )
+
+    def _blurred(self, tokens: Tensor) -> Tensor:
+        share = self.options.word_dropout
+        return tokens.masked_fill(torch.rand(tokens.shape) < share, UNKNOWN) if share else tokens
+
+    def validate(self) -> Judged:
+        """Nats a text on the validation part, and how many are right."""
+        told = judged(probabilities(self.model, self.held_out.rows), self.held_out.labels)
+        return Judged(told["nats_per_text"] if self.options.keep == "nats" else 1 - told["accuracy"], told)
+
+
+@dataclass
+class ClassifyJob:
+    """Texts read and split, with a network for them."""
+
+    task: ClassifyTask
+    parts: Parts
+    test: Encoded | None
+
+    @property
+    def model(self) -> ManyToOne:
+        return self.task.model
+
+    @property
+    def options(self) -> ClassifyOptions:
+        """--embedding as wide as the vectors."""
+        return self.task.options
+
+    @property
+    def vocabulary(self) -> Reader:
+        return self.task.reader
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        return self.parts.records
+
+    @property
+    def default_epochs(self) -> float:
+        """Enough for a table of any size: about 3,000 steps, 6 passes at least."""
+        return max(6.0, 3000 / self.task.steps_per_epoch)
+
+    def held_out(self, steps: int, rows: int) -> Tensor:
+        """The longest texts of the validation part, cut to the shortest of them [T, B]."""
+        longest = sorted(self.task.held_out.rows, key=len, reverse=True)[:rows]
+        tokens, lengths = side_by_side(longest)
+        return tokens[: min(steps, int(lengths.min()))]
+
+    def score(self, seed: int) -> dict[str, Any]:
+        """test, validation, baselines, word order, and the texts that were surely wrong."""
+        task, names = self.task, self.task.reader.classes.names
+        scored = self.test or task.held_out
+        p = probabilities(self.model, scored.rows)
+        mixed = probabilities(self.model, shuffled(scored.rows, seed))
+        held = record(probabilities(self.model, task.held_out.rows), task.held_out.labels)
+        train = (task.train.texts, task.train.labels)
+        return {
+            "classes": list(names),
+            "test": record(p, scored.labels) if self.test else None,
+            "validation": held,
+            "baselines": baselines(train, (scored.texts, scored.labels), len(names)),
+            "word_order": record(mixed, scored.labels),
+            "surely_wrong": surely_wrong(p, scored.texts, scored.labels, names),
+        }
+
+
+class Classify:
+    """The recipe."""
+
+    name = "classify"
+    unit = "text"
+    Options = ClassifyOptions
+
+    def prepare(self, options: ClassifyOptions) -> ClassifyJob:
+        """Read, split and encode the texts; draw a fresh network."""
+        options.check()
+        parts = read_parts(options.data, options.validation, options.test, options.layout, options.phrases)
+        classes = settle(parts.train.labels, options.merge, options.levels)
+        reader, options, vectors = _reader(options, classes, parts)
+        train, validation = (_encoded(part, reader, options) for part in (parts.train, parts.validation))
+        test = _encoded(parts.test, reader, options) if parts.test else None
+        _check(train, validation, classes)
+        model = self.build(options, reader)
+        if vectors is not None:
+            give_vectors(model.embedding, vectors, fixed=options.fixed_vectors)
+        return ClassifyJob(ClassifyTask(model, reader, train, validation, options), parts, test)
+
+    def build(self, options: ClassifyOptions, vocabulary: Reader) -> ManyToOne:
+        """A fresh network."""
+        options.check()
+        check_fits(options, vocabulary.tokens.size)
+        attending = options.encoder == "self-attention"
+        layers: Recurrent | SelfAttention = (
+            SelfAttention(options.embedding, options.layers, dropout=options.dropout / 2)
+            if attending
+            else recurrent_of(options, bidirectional=options.directions == 2)
+        )
+        model = ManyToOne(
+            vocabulary.tokens.size,
+            layers,
+            len(vocabulary.classes.names),
+            options.pooling,
+            options.dropout,
+            options.positions or ("sines" if attending else "none"),
+        )
+        model.embedding.weight.requires_grad_(not options.fixed_vectors)
+        return model
+
+    def known(self, record: dict[str, Any]) -> Reader:
+        """Units and classes."""
+        return Reader.from_json(record)
+
+    def describe(self, options: ClassifyOptions) -> dict[str, Any]:
+        """The cell, for config.json."""
+        return describe_cell(options)
+
+    def rows(self, vocabulary: Reader) -> dict[str, tuple[str, ...]]:
+        """The embedding has a row a unit, the readout one a class."""
+        names = vocabulary.classes.names
+        return {"embedding.weight": vocabulary.tokens.names, "readout.weight": names, "readout.bias": names}
+
+    def predict(
+        self, model: ManyToOne, vocabulary: Reader, texts: list[str], options: ClassifyOptions
+    ) -> list[dict[str, Any]]:
+        """The label of each text, its probability, and that of every other."""
+        rows = [units_of(text, vocabulary, options) for text in texts]
+        p, names = probabilities(model, rows), vocabulary.classes.names
+        return [
+            {
+                "text": text,
+                "label": names[int(of.argmax())],
+                "p": float(of.max()),
+                "unknown": int((row == UNKNOWN).sum()),
+                "probabilities": dict(zip(names, map(float, of), strict=True)),
+            }
+            for text, row, of in zip(texts, rows, p, strict=True)
+        ]
+
+    def explain(
+        self, model: ManyToOne, vocabulary: Reader, asked: Question, options: ClassifyOptions
+    ) -> ClassExplanation:
+        """What each unit adds to ln p of a label, and whether the ending alone decided.
+
+        Raises:
+            SettingError: a character is asked for, or there is no such label.
+            DataError: no text.
+        """
+        if asked.next is not None:
+            raise SettingError("This run tells labels, not characters: ask for one with --label.")
+        return explain_class(model, vocabulary, asked)
+
+    def score_file(
+        self, model: ManyToOne, vocabulary: Reader, path: str, options: ClassifyOptions
+    ) -> dict[str, Any]:
+        """Accuracy and the rest on another file.
+
+        Raises:
+            DataError: a label that the run never saw (unless --skip-bad).
+        """
+        read = read_labelled(path, options.layout)
+        known = vocabulary.classes.known(read.labels)
+        strange = sorted({label for label, is_known in zip(read.labels, known, strict=True) if not is_known})
+        if strange and not (options.skip_bad or options.merge):
+            raise DataError(
+                f"{path}: {known.count(False):,} rows have labels that the run never saw, such as {strange[0]!r}. It "
+                f"knows {', '.join(vocabulary.classes.names)}. Leave them out with --skip-bad, or train again."
+            )
+        part = _encoded(read, vocabulary, options)
+        if not part.rows:
+            raise DataError(f"{path}: no row has a label that the run knows.")
+        told = record(probabilities(model, part.rows), part.labels)
+        return {"classes": list(vocabulary.classes.names), "test": {**told, "skipped": known.count(False)}}
+
+    def inspect(self, path: str, options: ClassifyOptions) -> dict[str, Any]:
+        """What is understood of a file."""
+        return inspect_labelled(read_labelled(path, options.layout))
+
+
+RECIPE = Classify()
+
+
+def units_of(text: str, reader: Reader, options: ClassifyOptions) -> NDArray[np.int64]:
+    """A text as the network reads it: the last units; one unknown unit where there is none."""
+    ids = reader.tokens.encode(text)[-options.longest :]
+    return ids if len(ids) else np.array([UNKNOWN])
+
+
+def probabilities(model: ManyToOne, rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    """p of every class [N, C], in the mode that the model is in."""
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    found = np.zeros((len(rows), model.readout.out_features))
+    with torch.no_grad():
+        for at in range(0, len(order), ROWS):
+            members = order[at : at + ROWS]
+            tokens, lengths = side_by_side([rows[n] for n in members])
+            found[members] = torch.softmax(model(tokens, lengths).scores.double(), -1).numpy()
+    return found
+
+
+def shuffled(rows: Sequence[NDArray[Any]], seed: int) -> list[NDArray[Any]]:
+    """The units of each row in random order."""
+    rng = np.random.default_rng([seed, 3])
+    return [rng.permutation(row) for row in rows]
+
+
+def _reader(
+    options: ClassifyOptions, classes: Classes, parts: Parts
+) -> tuple[Reader, ClassifyOptions, NDArray[np.float32] | None]:
+    """Units out of the training texts; with vectors, every word that they know as well, and as wide as they are."""
+    train = parts.train.texts
+    tokens = Tokens.of(train, options.units, not options.keep_case, options.least, options.most_tokens)
+    if options.vectors is None:
+        return Reader(tokens, classes), options, None
+    tokens, table = vectors_for(options.vectors, tokens, parts.texts)
+    return Reader(tokens, classes), replace(options, embedding=table.shape[1]), table
+
+
+def _encoded(part: Labelled, reader: Reader, options: ClassifyOptions) -> Encoded:
+    known = reader.classes.known(part.labels)
+    pairs = [(t, la) for t, la, is_known in zip(part.texts, part.labels, known, strict=True) if is_known]
+    texts = tuple(text for text, _ in pairs)
+    rows = [units_of(text, reader, options) for text in texts]
+    labels = np.array([reader.classes.number(label) for _, label in pairs], dtype=np.int64)
+    return Encoded(texts, shuffled(rows, options.seed) if options.shuffle_words else rows, labels)
+
+
+def _check(train: Encoded, validation: Encoded, classes: Classes) -> None:
+    if not train.rows or not validation.rows:
+        raise DataError("No row of the training or of the validation part has one of the classes asked for.")
+    if len(classes.names) < 2:
+        raise DataError(
+            f"Every training text has the label {classes.names[0]!r}: there is nothing to tell apart. Is --label the "
+            f"right column?"
+        )

@@ -1,0 +1,51 @@
+"""Vectors of words learned elsewhere, as the start of an embedding."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import nn
+
+from undertow.data.tokens import Tokens
+from undertow.data.vectors import read_vectors
+from undertow.errors import SettingError
+
+MARKS = 2  # the first two names of a vocabulary stand for no word
+SPREAD = 0.5  # of all numbers of the table together; tables differ in scale by a hundred
+
+
+def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> tuple[Tokens, NDArray[np.float32]]:
+    """The vocabulary, with every word of these texts that the vectors know, and its table [N, D].
+
+    A word that was too rare in training, or not there at all, is known after all where a vector says what it means. A
+    word that has no vector begins as a draw of the same spread. The whole table is scaled to the same spread.
+
+    Raises:
+        SettingError: the vocabulary is not of words.
+        DataError: the file cannot be used.
+    """
+    if tokens.units != "words":
+        raise SettingError(f"--vectors are of words: leave out --units {tokens.units}.")
+    wide = Tokens.of(texts, "words", tokens.lower)
+    own = set(tokens.names)
+    names = (*tokens.names, *(name for name in wide.names if name not in own))
+    found = read_vectors(path, names)
+    kept = found.known.copy()
+    kept[: len(tokens.names)] = True
+    known, table = found.known[kept], found.table[kept]
+    table *= SPREAD / float(table[known].std())
+    draws = np.random.default_rng(0).normal(0, SPREAD, (int((~known).sum()), table.shape[1]))
+    table[~known] = draws.astype(np.float32)
+    table[0] = 0.0
+    return replace(tokens, names=tuple(np.array(names, dtype=object)[kept])), table
+
+
+def give_vectors(embedding: nn.Embedding, table: NDArray[np.float32], *, fixed: bool) -> None:
+    """The embedding begins as this table, and stays it where it is fixed."""
+    with torch.no_grad():
+        embedding.weight.copy_(torch.from_numpy(table))
+    embedding.weight.requires_grad_(not fixed)

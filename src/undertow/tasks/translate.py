@@ -1,0 +1,423 @@
+"""translate: pairs of texts in, a network that writes the other side of each.
+
+    train       an encoder, both ways; a decoder that looks at what was read by attention; nats a token of the target
+    score       BLEU, greedy and by beam search
+    predict     translations; explain    which words were looked at for each word that was written
+
+Unknown words are copied: where the unknown word is written, the word of the source that was looked at most stands.
+Pairs in 80 / 10 / 10 by a hash of the side that repeats more, or files of their own.
+Axes: S source steps, T target steps, B pairs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from undertow.cells import catalog
+from undertow.data.batches import PADDING, buckets, count, side_by_side
+from undertow.data.inspection import inspect_pairs
+from undertow.data.pairs import PairLayout, read_pairs
+from undertow.data.tokens import Tokens, Units
+from undertow.errors import DataError, SettingError
+from undertow.recurrent.recurrent import Recurrent
+from undertow.shapes import check_share
+from undertow.tasks.bleu import bleu, check_sacrebleu
+from undertow.tasks.explaining import Question
+from undertow.tasks.languages import Languages
+from undertow.tasks.network import Layers, describe_cell
+from undertow.tasks.pair_parts import PairParts, read_pair_parts
+from undertow.tasks.translating import Translation, translate
+from undertow.training.loop import Judged, StepLoss
+from undertow.training.options import Training
+from undertow.wiring.attention import Additive, Multiplicative
+from undertow.wiring.beam import Beam
+from undertow.wiring.unaligned import EncoderDecoder
+
+END = 0  # ends a target, and begins it
+SHOWN = 10  # translations with their maps, in the score
+
+
+@dataclass(frozen=True)
+class TranslateOptions(Training, Layers):
+    """Train a network on pairs of texts."""
+
+    data: tuple[str, ...] = ()
+    """A table with two columns, or two files of lines: what is read, and what is to be written."""
+    source: str | None = None
+    """The column that is read; its number, from 1, where there is no header."""
+    target: str | None = None
+    """The column that is written."""
+    no_header: bool = False
+    """The first row is data; columns are named 1, 2, 3, ..."""
+    format: Literal["csv", "tsv", "jsonl", "parquet", "lines"] | None = None
+    """What the files are, where their endings do not say it."""
+    validation: tuple[str, ...] = ()
+    """Files of their own to stop by; then all of --data is trained on."""
+    test: tuple[str, ...] = ()
+    """Files of their own to score once at the end."""
+    encoding: str = "utf-8"
+    """Of the files."""
+    max_length: int = 10_000
+    """Longest text in characters; a longer one is an error."""
+    skip_bad: bool = False
+    """Leave bad rows out, and say how many, in place of stopping."""
+    units: Units = "words"
+    """What texts are cut into. subwords are learned from the training texts."""
+    lower: bool = False
+    """Read and write small letters alone."""
+    least: int = 2
+    """A unit is known that is met so often in training."""
+    most_tokens: int = 20_000
+    """Most units that are known of each side, the most frequent ones; 8,192 subwords at most."""
+    longest: int = 100
+    """Units of a text, in training and in writing; longer pairs are left out of training."""
+    attention: Literal["additive", "multiplicative"] = "additive"
+    """How what was read is scored: by a small network, or by a product."""
+    beam: int = 5
+    """Sequences that are followed at once in writing."""
+    length_norm: float = 1.0
+    """How far length is made up for: 0 not at all, 1 by the mean of ln p."""
+    smoothing: float = 0.1
+    """Share of each target that is given to all tokens alike."""
+    cell: str = "gru"
+    """A cell of `undertow cells`, or one of your own as FILE.py:Class."""
+    hidden: int = 256
+    """Units a layer and direction of the encoder, and twice of the decoder's."""
+    layers: int = 1
+    """Layers of the encoder, and of the decoder above its first."""
+    embedding: int = 256
+    """Features a unit is given."""
+    dropout: float = 0.4
+    """Share dropped of embeddings, of what is looked at, between layers, and before the readout."""
+    learning_rate: float = 2e-3
+    """Peak of the schedule."""
+    batch: int = 64
+    """Pairs a step."""
+
+    def check(self) -> None:
+        """Refuse settings that are out of range."""
+        Training.check(self)
+        Layers.check(self)
+        check_share(self.smoothing, "--smoothing", "The network")
+        self.how.check()
+        for name, files in (("data", self.data), ("validation", self.validation), ("test", self.test)):
+            if len(files) > 2 or (name == "data" and not files):
+                raise SettingError(
+                    f"--{name} takes a table of two columns, or two files of lines; got {len(files)}."
+                )
+        if self.test and not self.validation:
+            raise SettingError("--test goes with --validation: give both or neither.")
+        for name in ("least", "longest", "most_tokens", "max_length"):
+            if getattr(self, name) < 1:
+                raise SettingError(
+                    f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}."
+                )
+        check_sacrebleu()
+
+    @property
+    def how(self) -> Beam:
+        """How is searched."""
+        return Beam(self.beam, self.length_norm, self.longest + 1)
+
+    @property
+    def layout(self) -> PairLayout:
+        """How the files are read."""
+        return PairLayout(
+            source=self.source,
+            target=self.target,
+            header=not self.no_header,
+            format=self.format,
+            encoding=self.encoding,
+            max_length=self.max_length,
+            skip_bad=self.skip_bad,
+        )
+
+
+class Batch(NamedTuple):
+    """Pairs side by side."""
+
+    source: Tensor  # [S, B]
+    lengths: Tensor  # [B]
+    given: Tensor  # [T, B], an end mark and then the target
+    wanted: Tensor  # [T, B], the target and then an end mark; PADDING behind
+
+
+@dataclass(frozen=True)
+class Encoded:
+    """Pairs as rows of units."""
+
+    sources: list[NDArray[np.int64]]
+    targets: list[NDArray[np.int64]]
+
+    def batch(self, members: Sequence[int] | NDArray[Any]) -> Batch:
+        """Some of them."""
+        source, lengths = side_by_side([self.sources[n] for n in members])
+        given, sizes = side_by_side([np.concatenate([[END], self.targets[n]]) for n in members])
+        wanted, _ = side_by_side([np.concatenate([self.targets[n], [END]]) for n in members])
+        steps = torch.arange(len(wanted))[:, None]
+        return Batch(source, lengths, given, wanted.masked_fill(steps >= sizes, PADDING))
+
+    def fitting(self, longest: int) -> Encoded:
+        """Those that are not too long on either side."""
+        kept = [
+            n
+            for n, pair in enumerate(zip(self.sources, self.targets, strict=True))
+            if max(map(len, pair)) <= longest
+        ]
+        return Encoded([self.sources[n] for n in kept], [self.targets[n] for n in kept])
+
+
+@dataclass
+class TranslateTask:
+    """The training pairs, batch by batch."""
+
+    model: EncoderDecoder
+    languages: Languages
+    train: Encoded
+    held_out: Encoded
+    options: TranslateOptions
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass."""
+        return count(len(self.train.sources), self.options.batch)
+
+    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        """The batches of one epoch, pairs of nearly one length together."""
+        rng = np.random.default_rng([self.options.seed, epoch])
+        lengths = np.array(
+            [len(s) + len(t) / 100 for s, t in zip(self.train.sources, self.train.targets, strict=True)]
+        )
+        for members in buckets(lengths, self.options.batch, rng)[first:]:
+            yield self.train.batch(members)
+
+    def loss(self, batch: Batch, carried: list[Tensor]) -> StepLoss:
+        """Mean nats a token, smoothed."""
+        scores, _ = self.model(batch.source, batch.given, batch.lengths)
+        wanted = batch.wanted.flatten()
+        loss = functional.cross_entropy(
+            scores.flatten(0, 1), wanted, ignore_index=PADDING, label_smoothing=self.options.smoothing
+        )
+        return StepLoss(loss, int((wanted != PADDING).sum()))
+
+    def validate(self) -> Judged:
+        """Nats a token on the validation part, each told the tokens before."""
+        value = nats(self.model, self.held_out)
+        return Judged(value, {"nats_per_token": value})
+
+
+@dataclass
+class TranslateJob:
+    """Pairs read and split, with a network for them."""
+
+    task: TranslateTask
+    parts: PairParts
+
+    @property
+    def model(self) -> EncoderDecoder:
+        return self.task.model
+
+    @property
+    def options(self) -> TranslateOptions:
+        """As they were given."""
+        return self.task.options
+
+    @property
+    def vocabulary(self) -> Languages:
+        return self.task.languages
+
+    @property
+    def data(self) -> list[dict[str, Any]]:
+        return self.parts.records
+
+    @property
+    def default_epochs(self) -> float:
+        """Enough for a table of any size: about 5,000 steps, 10 passes at least."""
+        return max(10.0, 5000 / self.task.steps_per_epoch)
+
+    def held_out(self, steps: int, rows: int) -> Tensor:
+        """The longest sources of the validation part.
+
+        Raises:
+            SettingError: always; what is written depends on what was written before.
+        """
+        raise SettingError(
+            "A translator reads one sequence and writes another: `undertow explain` draws what it looks at."
+        )
+
+    def score(self, seed: int) -> dict[str, Any]:
+        """BLEU on the test part, or on validation where there is none; and some translations."""
+        task, parts = self.task, self.parts
+        scored = parts.test or parts.validation
+        told = scores(self.model, task.languages, scored.sources, scored.targets, self.options)
+        figures = told.pop("figures")
+        held = {"pairs": len(parts.validation.sources), "nats_per_token": nats(self.model, task.held_out)}
+        return {
+            "test": figures if parts.test else None,
+            "validation": held if parts.test else figures,
+            **told,
+        }
+
+
+class Translate:
+    """The recipe."""
+
+    name = "translate"
+    unit = "token"
+    Options = TranslateOptions
+
+    def prepare(self, options: TranslateOptions) -> TranslateJob:
+        """Read, split and number the pairs; draw a fresh network."""
+        options.check()
+        parts = read_pair_parts(options.data, options.validation, options.test, options.layout)
+        languages = Languages(_tokens(parts.train.sources, options), _tokens(parts.train.targets, options))
+        train = encoded(parts.train.sources, parts.train.targets, languages).fitting(options.longest)
+        held = encoded(parts.validation.sources, parts.validation.targets, languages).fitting(options.longest)
+        if not train.sources or not held.sources:
+            raise DataError(
+                f"No pair of a part has {options.longest} units or fewer on both sides. Raise --longest."
+            )
+        model = self.build(options, languages)
+        return TranslateJob(TranslateTask(model, languages, train, held, options), parts)
+
+    def build(self, options: TranslateOptions, vocabulary: Languages) -> EncoderDecoder:
+        """A fresh network."""
+        options.check()
+        wide = 2 * options.hidden
+        encoder = _layers(options, options.embedding, options.hidden, bidirectional=True)
+        query = _layers(options, options.embedding, wide, layers=1)
+        upper = _layers(options, query.output_size + encoder.output_size, wide)
+        if options.attention == "additive":
+            attention: Additive | Multiplicative = Additive(
+                query.output_size, encoder.output_size, options.hidden
+            )
+        else:
+            attention = Multiplicative(query.output_size, encoder.output_size)
+        source, target = vocabulary.source.size, vocabulary.target.size
+        return EncoderDecoder(source, target, encoder, query, upper, attention, options.dropout)
+
+    def known(self, record: dict[str, Any]) -> Languages:
+        """The units of both sides."""
+        return Languages.from_json(record)
+
+    def describe(self, options: TranslateOptions) -> dict[str, Any]:
+        """The cell, for config.json."""
+        return describe_cell(options)
+
+    def rows(self, vocabulary: Languages) -> dict[str, tuple[str, ...]]:
+        """Both embeddings have a row a unit; the readout shares the target's."""
+        target = vocabulary.target.names
+        names = {"source.weight": vocabulary.source.names}
+        return names | dict.fromkeys(("target.weight", "readout.weight", "readout.bias"), target)
+
+    def predict(
+        self, model: EncoderDecoder, vocabulary: Languages, texts: list[str], options: TranslateOptions
+    ) -> list[dict[str, Any]]:
+        """A translation of each text."""
+        found = translate(model, vocabulary, texts, options.how)
+        return [
+            {"text": t.source, "translation": t.text, "score": t.score, "copied": t.copied} for t in found
+        ]
+
+    def explain(
+        self, model: EncoderDecoder, vocabulary: Languages, asked: Question, options: TranslateOptions
+    ) -> Translation:
+        """What was looked at for each word that is written.
+
+        Raises:
+            SettingError: a character or a label is asked for.
+        """
+        if asked.next is not None or asked.label is not None:
+            raise SettingError("A translation is explained whole: leave out --next and --label.")
+        return translate(model, vocabulary, [asked.text], options.how)[0]
+
+    def score_file(
+        self, model: EncoderDecoder, vocabulary: Languages, path: str, options: TranslateOptions
+    ) -> dict[str, Any]:
+        """BLEU on another table, or on two files joined by a comma."""
+        pairs = read_pairs(tuple(path.split(",")), options.layout)
+        told = scores(model, vocabulary, pairs.sources, pairs.targets, options)
+        return {"test": told.pop("figures"), **told}
+
+    def inspect(self, path: str, options: TranslateOptions) -> dict[str, Any]:
+        """What is understood of a table, or of two files joined by a comma."""
+        return inspect_pairs(read_pairs(tuple(path.split(",")), options.layout))
+
+
+RECIPE = Translate()
+
+
+def scores(
+    model: EncoderDecoder,
+    languages: Languages,
+    sources: Sequence[str],
+    targets: Sequence[str],
+    options: TranslateOptions,
+) -> dict[str, Any]:
+    """BLEU, greedy and by beam, and some translations with what was looked at."""
+    best = translate(model, languages, sources, options.how)
+    first = translate(model, languages, sources, Beam(1, options.length_norm, options.longest + 1))
+    figures = {
+        "pairs": len(sources),
+        "nats_per_token": nats(model, encoded(sources, targets, languages)),
+        "greedy": bleu([t.text for t in first], targets),
+        "beam": bleu([t.text for t in best], targets),
+        "beam_width": options.beam,
+        "copied": sum(t.copied for t in best),
+    }
+    at = sorted({n * len(sources) // SHOWN for n in range(SHOWN)})
+    return {"figures": figures, "translations": [{"reference": targets[n], **best[n].record()} for n in at]}
+
+
+def encoded(sources: Sequence[str], targets: Sequence[str], languages: Languages) -> Encoded:
+    """Pairs as rows of units; an empty source as one unknown unit."""
+    read = [languages.source.encode(text) for text in sources]
+    return Encoded(
+        [row if len(row) else np.array([1]) for row in read],
+        [languages.target.encode(text) for text in targets],
+    )
+
+
+def nats(model: EncoderDecoder, pairs: Encoded, batch: int = 128) -> float:
+    """Nats a token of the targets, end marks counted, in the mode that the model is in."""
+    total, units = 0.0, 0
+    order = np.argsort([len(row) for row in pairs.sources], kind="stable")
+    with torch.no_grad():
+        for at in range(0, len(order), batch):
+            part = pairs.batch(order[at : at + batch])
+            said, _ = model(part.source, part.given, part.lengths)
+            flat = part.wanted.flatten()
+            total += float(
+                functional.cross_entropy(said.flatten(0, 1), flat, ignore_index=PADDING, reduction="sum")
+            )
+            units += int((flat != PADDING).sum())
+    return total / units
+
+
+def _tokens(texts: Sequence[str], options: TranslateOptions) -> Tokens:
+    most = min(options.most_tokens, 8192) if options.units == "subwords" else options.most_tokens
+    return Tokens.of(texts, options.units, options.lower, options.least, most)
+
+
+def _layers(
+    options: TranslateOptions, size: int, hidden: int, *, bidirectional: bool = False, layers: int = 0
+) -> Recurrent:
+    kind = catalog.find(options.cell)
+    cell = kind(size, hidden, **catalog.parse_settings(kind, options.cell_options))
+    return Recurrent(
+        cell,
+        layers or options.layers,
+        bidirectional,
+        dropout=options.dropout,
+        variational=options.variational,
+        weight_drop=options.weight_drop,
+        zoneout=options.zoneout,
+    )

@@ -1,0 +1,145 @@
+"""Writing a translation: beam search over a batch, unknown words copied, and what was looked at for each word."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+from matplotlib.figure import Figure
+from torch import Tensor
+
+from undertow.data.batches import side_by_side
+from undertow.data.tokens import Tokens
+from undertow.report.attention_map import attention_map
+from undertow.tasks.languages import Languages
+from undertow.wiring.beam import Beam, Found, search
+from undertow.wiring.unaligned import EncoderDecoder, Progress, rows_of
+
+END, STRANGE = 0, 1
+ROWS = 100  # texts side by side
+BEFORE = re.compile(r" ([,.;:!?…)\]}%»”])")  # no space stands before these
+BEHIND = re.compile(r"([(\[{«“„]) ")
+
+
+@dataclass(frozen=True)
+class Translation:
+    """What was written, and what was looked at."""
+
+    source: str
+    text: str
+    score: float  # ln p, by the length's norm
+    copied: int  # unknown words that were copied
+    read: tuple[str, ...]
+    written: tuple[str, ...]  # with the end mark
+    shares: tuple[tuple[float, ...], ...]  # of the words read, a row a word written; rows sum to 1
+
+    def record(self) -> dict[str, Any]:
+        """As plain data."""
+        shares = [[round(share, 4) for share in row] for row in self.shares]
+        return {
+            "source": self.source,
+            "text": self.text,
+            "read": list(self.read),
+            "written": list(self.written),
+            "shares": shares,
+        }
+
+    measure = "looked at"
+
+    def picture(self) -> Figure:
+        """What was looked at for each word."""
+        return attention_map(self.record())
+
+    @property
+    def title(self) -> str:
+        """What was written."""
+        return self.text
+
+    @property
+    def pieces(self) -> tuple[str, ...]:
+        """What was written, each with the words that were looked at most."""
+        return tuple(
+            f"{word}  ←  {self._looked(row)}" for word, row in zip(self.written, self.shares, strict=True)
+        )
+
+    @property
+    def contributions(self) -> tuple[float, ...]:
+        """The largest share of each row."""
+        return tuple(max(row) for row in self.shares)
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """How many words were copied."""
+        return (f"{self.copied} unknown words were copied.",) if self.copied else ()
+
+    def _looked(self, row: Sequence[float]) -> str:
+        most = sorted(range(len(row)), key=lambda n: -row[n])[:2]
+        return ", ".join(f"{self.read[n]} {row[n]:.2f}" for n in most if row[n] >= 0.1)
+
+
+def translate(
+    model: EncoderDecoder, languages: Languages, texts: Sequence[str], how: Beam
+) -> list[Translation]:
+    """The best translation that is found of each text, the model in the mode it is in."""
+    rows = [languages.source.encode(text) for text in texts]
+    rows = [row if len(row) else np.array([STRANGE]) for row in rows]
+    order = np.argsort([len(row) for row in rows], kind="stable")
+    found: dict[int, Translation] = {}
+    for at in range(0, len(order), ROWS):
+        members = order[at : at + ROWS].tolist()
+        source, lengths = side_by_side([rows[n] for n in members])
+        best = _searched(model, source, lengths, how)
+        shares = _looked_at(model, source, lengths, best)
+        for column, (n, one) in enumerate(zip(members, best, strict=True)):
+            looked = shares[: len(one.tokens) + 1, column, : len(rows[n])]
+            found[n] = _told(languages, texts[n], one, looked)
+    return [found[n] for n in range(len(texts))]
+
+
+def _searched(model: EncoderDecoder, source: Tensor, lengths: Tensor, how: Beam) -> list[Found]:
+    def step(tokens: Tensor, progress: Progress) -> tuple[Tensor, Progress]:
+        written = model.write(tokens[None], progress)
+        return torch.log_softmax(written.scores[0], -1), written.progress
+
+    with torch.no_grad():
+        begun = model.encode(source, lengths)
+    first = torch.full((source.shape[1],), END)
+    return [found[0] for found in search(step, rows_of, begun, first, END, how)]
+
+
+def _looked_at(model: EncoderDecoder, source: Tensor, lengths: Tensor, found: Sequence[Found]) -> Tensor:
+    """[T, B, S] for the whole of what was written."""
+    given, _ = side_by_side([np.array([END, *one.tokens]) for one in found])
+    with torch.no_grad():
+        return model(source, given, lengths)[1]  # type: ignore[no-any-return]
+
+
+def _told(languages: Languages, text: str, found: Found, shares: Tensor) -> Translation:
+    read = languages.source.pieces(text) or [text]
+    names = languages.target.names
+    copied = [token == STRANGE for token in found.tokens]
+    words = [
+        read[int(shares[n].argmax())] if copied[n] else names[token] for n, token in enumerate(found.tokens)
+    ]
+    return Translation(
+        text,
+        spelled(languages.target, words),
+        found.score,
+        sum(copied),
+        tuple(read),
+        (*words, "(end)"),
+        tuple(tuple(row) for row in shares.tolist()),
+    )
+
+
+def spelled(tokens: Tokens, words: Sequence[str]) -> str:
+    """Units as a text."""
+    if tokens.units == "characters":
+        return "".join(words)
+    if tokens.units == "subwords":
+        return "".join(words).replace("▁", " ").strip()
+    return BEHIND.sub(r"\1", BEFORE.sub(r"\1", " ".join(words)))

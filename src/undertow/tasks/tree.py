@@ -1,0 +1,421 @@
+"""tree: sentences as trees in brackets, every phrase with a label; a network that labels phrases from their parts.
+
+    train       words at the leaves → a tree cell, children before parents → a score a class at every node
+    score       accuracy and the rest at the roots, accuracy at all nodes; beside them a bag of words
+    predict     the label of a tree's root; explain    the label of every phrase, drawn
+
+Whole trees of each level of a batch are computed at once. Exact duplicates are removed, then 80 / 10 / 10 by a hash of
+the sentence, or files of their own. Axes: N nodes and L leaves of a batch, C classes.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass, replace
+from functools import cached_property
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional
+
+from undertow.data.batches import buckets, count
+from undertow.data.tokens import END, UNKNOWN, Tokens
+from undertow.data.trees import Tree, trees_in
+from undertow.errors import DataError, SettingError
+from undertow.shapes import check_share, check_size
+from undertow.tasks.class_scores import baselines, judged, record, surely_wrong
+from undertow.tasks.classes import Reader, settle
+from undertow.tasks.explaining import Question
+from undertow.tasks.explaining_tree import TreeExplanation, explain_tree
+from undertow.tasks.pretrained import give_vectors, vectors_for
+from undertow.tasks.tree_parts import inspect_trees, read_tree_parts, read_trees
+from undertow.training.loop import Judged, StepLoss
+from undertow.training.options import Training
+from undertow.unroll.trees.child_sum import ChildSumTreeLSTM
+from undertow.unroll.trees.forest import Forest, forest
+from undertow.unroll.trees.nary import NaryTreeLSTM
+from undertow.unroll.trees.recursive import Recursive
+from undertow.unroll.trees.tree_cell import TreeCell
+from undertow.wiring.tree_labels import TreeLabels
+
+DRAWN = 4  # trees in the report
+ROWS = 100  # trees side by side where nothing is learned
+STRANGE = 1  # the number of the word that stands for all others
+NONE = -100  # the class of a node that has none
+CELLS: dict[str, type[TreeCell]] = {
+    "n-ary": NaryTreeLSTM,
+    "child-sum": ChildSumTreeLSTM,
+    "recursive": Recursive,
+}
+
+
+@dataclass(frozen=True)
+class TreeOptions(Training):
+    """Train a network on trees in brackets with a label at every node."""
+
+    data: tuple[str, ...] = ()
+    """Files of trees: (3 (2 The) (4 (2 best) (3 film)))."""
+    validation: str | None = None
+    """A file of its own to stop by; then all of --data is trained on."""
+    test: str | None = None
+    """A file of its own to score once at the end."""
+    encoding: str = "utf-8"
+    """Of the files."""
+    skip_bad: bool = False
+    """Leave out lines that are no tree, and say how many, in place of stopping."""
+    merge: tuple[str, ...] = ()
+    """Classes made of labels: negative=0,1 positive=3,4. Nodes with other labels are left out."""
+    keep_case: bool = False
+    """Capital letters are told from small ones."""
+    least: int = 2
+    """A word is known that is met so often in training; others are read as one unknown word."""
+    vectors: str | None = None
+    """Vectors of words learned elsewhere: a GloVe or word2vec text file, a safetensors table with its vocabulary, or an
+    installed package that holds one."""
+    fixed_vectors: bool = False
+    """They are not trained on."""
+    cell: Literal["n-ary", "child-sum", "recursive"] = "n-ary"
+    """n-ary: Tree-LSTM with weights a place; child-sum: of any number of children; recursive: the plain one."""
+    hidden: int = 150
+    """Units of a node."""
+    embedding: int = 100
+    """Features a word is given; of --vectors, as many as they have."""
+    dropout: float = 0.5
+    """Share dropped of the embedding, and before the readout."""
+    word_dropout: float = 0.1
+    """Share of the words that are read as unknown, in training."""
+    keep: Literal["nats", "accuracy"] = "accuracy"
+    """By what the best weights are told on the validation part, at the roots."""
+    roots_only: bool = False
+    """Learn from the labels of whole sentences alone."""
+    learning_rate: float = 2e-3
+    """Peak of the schedule."""
+    batch: int = 25
+    """Trees a step."""
+    weight_decay: float = 1e-3
+    """Decoupled decay of matrices; vectors are left alone."""
+
+    def check(self) -> None:
+        """Refuse settings that are out of range."""
+        Training.check(self)
+        for name in ("hidden", "embedding", "least"):
+            check_size(getattr(self, name), f"--{name}", "The network")
+        for name in ("dropout", "word_dropout"):
+            check_share(getattr(self, name), f"--{name.replace('_', '-')}", "The network")
+        if not self.data:
+            raise SettingError("--data needs at least one file of trees.")
+        if self.test and not self.validation:
+            raise SettingError("--test FILE goes with --validation FILE: give both or neither.")
+        if self.fixed_vectors and not self.vectors:
+            raise SettingError("--fixed-vectors goes with --vectors FILE.")
+
+
+class Batch(NamedTuple):
+    """Trees side by side."""
+
+    words: Tensor  # [L]
+    trees: Forest
+    labels: Tensor  # [N], NONE where a node has none
+    roots: Tensor  # [trees], nodes
+
+
+@dataclass(frozen=True)
+class Grove:
+    """Trees as numbers."""
+
+    trees: tuple[Tree, ...]
+    words: list[NDArray[np.int64]]  # of each tree's leaves
+    labels: list[NDArray[np.int64]]  # of each tree's nodes
+
+    def batch(self, members: Sequence[int] | NDArray[Any]) -> Batch:
+        """Some of them."""
+        laid = forest([self.trees[n].children for n in members])
+        words = np.concatenate([self.words[n] for n in members])
+        labels = np.concatenate([self.labels[n] for n in members])
+        return Batch(torch.from_numpy(words), laid, torch.from_numpy(labels), laid.roots)
+
+    @cached_property
+    def texts(self) -> tuple[str, ...]:
+        """The sentences whose root has a class."""
+        return tuple(self.trees[n].text for n in self.rooted)
+
+    @cached_property
+    def rooted(self) -> NDArray[np.int64]:
+        """Trees whose root has a class."""
+        return np.array([n for n, labels in enumerate(self.labels) if labels[-1] != NONE], dtype=np.int64)
+
+    @cached_property
+    def root_labels(self) -> NDArray[np.int64]:
+        """Of those."""
+        return np.array([self.labels[n][-1] for n in self.rooted], dtype=np.int64)
+
+
+@dataclass
+class TreeTask:
+    """The training trees, batch by batch."""
+
+    model: TreeLabels
+    reader: Reader
+    train: Grove
+    held_out: Grove
+    options: TreeOptions
+
+    @property
+    def steps_per_epoch(self) -> int:
+        """Batches in one pass."""
+        return count(len(self.train.trees), self.options.batch)
+
+    def batches(self, epoch: int, first: int) -> Iterator[Batch]:
+        """The batches of one epoch, trees of nearly one size together."""
+        rng = np.random.default_rng([self.options.seed, epoch])
+        sizes = np.array([len(tree.labels) for tree in self.train.trees])
+        for members in buckets(sizes, self.options.batch, rng)[first:]:
+            yield self.train.batch(members)
+
+    def loss(self, batch: Batch, carried: list[Tensor]) -> StepLoss:
+        """Mean nats a labelled node."""
+        share = self.options.word_dropout
+        words = batch.words
+        if share:
+            words = words.masked_fill(torch.rand(words.shape) < share, STRANGE)
+        scores, labels = self.model(words, batch.trees), batch.labels
+        if self.options.roots_only:
+            scores, labels = scores[batch.roots], labels[batch.roots]
+        loss = functional.cross_entropy(scores, labels, ignore_index=NONE, reduction="sum")
+        return StepLoss(loss / (labels != NONE).sum().clamp(min=1), len(batch.roots))
+
+    def validate(self) -> Judged:
+        """Nats a root on the validation part, and how many roots are right."""
+        p = root_probabilities(self.model, self.held_out)
+        told = judged(p, self.held_out.root_labels)
+        return Judged(told["nats_per_text"] if self.options.keep == "nats" else 1 - told["accuracy"], told)
+
+
+@dataclass
+class TreeJob:
+    """Trees read and split, with a network for them."""
+
+    task: TreeTask
+    data: list[dict[str, Any]]
+    test: Grove | None
+
+    @property
+    def model(self) -> TreeLabels:
+        return self.task.model
+
+    @property
+    def options(self) -> TreeOptions:
+        """--embedding as wide as the vectors."""
+        return self.task.options
+
+    @property
+    def vocabulary(self) -> Reader:
+        return self.task.reader
+
+    @property
+    def default_epochs(self) -> float:
+        """Enough for a file of any size: about 3,000 steps, 8 passes at least."""
+        return max(8.0, 3000 / self.task.steps_per_epoch)
+
+    def held_out(self, steps: int, rows: int) -> Tensor:
+        """None: a tree has no steps of time.
+
+        Raises:
+            SettingError: always.
+        """
+        raise SettingError(
+            "A tree has no steps of time to look back over: `undertow explain` draws its phrases."
+        )
+
+    def score(self, seed: int) -> dict[str, Any]:
+        """test, validation, baselines, accuracy at all nodes, and the sentences that were surely wrong."""
+        task, names = self.task, self.task.reader.classes.names
+        scored = self.test or task.held_out
+        p = root_probabilities(self.model, scored)
+        held = record(root_probabilities(self.model, task.held_out), task.held_out.root_labels)
+        train = (task.train.texts, task.train.root_labels)
+        return {
+            "classes": list(names),
+            "test": {**record(p, scored.root_labels), **_all_nodes(self.model, scored)}
+            if self.test
+            else None,
+            "validation": {**held, **_all_nodes(self.model, task.held_out)},
+            "baselines": baselines(train, (scored.texts, scored.root_labels), len(names)),
+            "surely_wrong": surely_wrong(p, scored.texts, scored.root_labels, names),
+            "trees": [self._drawn(scored, n) for n in _even(len(scored.trees))],
+        }
+
+    def _drawn(self, of: Grove, number: int) -> list[dict[str, Any]]:
+        told = explain_tree(self.model, self.vocabulary, of.trees[number], of.batch([number]), None)
+        return [asdict(phrase) for phrase in told.phrases]
+
+
+def _even(count: int) -> list[int]:
+    """Some of so many, evenly."""
+    return sorted({n * count // DRAWN for n in range(DRAWN)})
+
+
+class TreeRecipe:
+    """The recipe."""
+
+    name = "tree"
+    unit = "text"
+    Options = TreeOptions
+
+    def prepare(self, options: TreeOptions) -> TreeJob:
+        """Read, split and number the trees; draw a fresh network."""
+        options.check()
+        parts = read_tree_parts(
+            options.data, options.validation, options.test, options.encoding, options.skip_bad
+        )
+        used = [label for tree in parts.train for label in tree.labels if label]
+        reader = Reader(_words_of(parts.train, options), settle(used, options.merge))
+        table = None
+        if options.vectors is not None:
+            texts = (tree.text for part in parts[:3] for tree in part)
+            tokens, table = vectors_for(options.vectors, reader.tokens, texts)
+            reader, options = replace(reader, tokens=tokens), replace(options, embedding=table.shape[1])
+        train, validation, test = (grove(part, reader) for part in parts[:3])
+        if not len(train.rooted) or not len(validation.rooted):
+            raise DataError("No tree of the training or of the validation part has a root with a class.")
+        model = self.build(options, reader)
+        if table is not None:
+            give_vectors(model.embedding, table, fixed=options.fixed_vectors)
+        return TreeJob(
+            TreeTask(model, reader, train, validation, options), parts.records, test if test.trees else None
+        )
+
+    def build(self, options: TreeOptions, vocabulary: Reader) -> TreeLabels:
+        """A fresh network."""
+        options.check()
+        cell = CELLS[options.cell](options.embedding, options.hidden)
+        classes = len(vocabulary.classes.names)
+        model = TreeLabels(vocabulary.tokens.size, cell, classes, options.dropout)
+        model.embedding.weight.requires_grad_(not options.fixed_vectors)
+        return model
+
+    def known(self, record: dict[str, Any]) -> Reader:
+        """Words and classes."""
+        return Reader.from_json(record)
+
+    def describe(self, options: TreeOptions) -> dict[str, Any]:
+        """The cell, for config.json."""
+        kind = CELLS[options.cell]
+        summary = (kind.__doc__ or "").strip().partition("\n")[0]
+        return {"name": options.cell, "summary": summary, "file_sha256": None}
+
+    def rows(self, vocabulary: Reader) -> dict[str, tuple[str, ...]]:
+        """The embedding has a row a word, the readout one a class."""
+        names = vocabulary.classes.names
+        return {"embedding.weight": vocabulary.tokens.names, "readout.weight": names, "readout.bias": names}
+
+    def predict(
+        self, model: TreeLabels, vocabulary: Reader, texts: list[str], options: TreeOptions
+    ) -> list[dict[str, Any]]:
+        """The label of each tree's root, its probability, and that of every other."""
+        read = [tree for text in texts for tree in trees_in(text)]
+        names = vocabulary.classes.names
+        p = all_probabilities(model, grove(read, vocabulary))
+        return [
+            {
+                "text": tree.text,
+                "label": names[int(of[-1].argmax())],
+                "p": float(of[-1].max()),
+                "probabilities": dict(zip(names, map(float, of[-1]), strict=True)),
+            }
+            for tree, of in zip(read, p, strict=True)
+        ]
+
+    def explain(
+        self, model: TreeLabels, vocabulary: Reader, asked: Question, options: TreeOptions
+    ) -> TreeExplanation:
+        """The label of every phrase of a tree, and what each word adds at the root.
+
+        Raises:
+            SettingError: a character is asked for, or there is no such label.
+            DataError: no tree.
+        """
+        if asked.next is not None:
+            raise SettingError("This run tells labels, not characters: ask for one with --label.")
+        tree = next(iter(trees_in(asked.text)))
+        return explain_tree(model, vocabulary, tree, grove([tree], vocabulary).batch([0]), asked.label)
+
+    def score_file(
+        self, model: TreeLabels, vocabulary: Reader, path: str, options: TreeOptions
+    ) -> dict[str, Any]:
+        """Accuracy and the rest on another file."""
+        part = grove(read_trees(path, options.encoding, options.skip_bad).trees, vocabulary)
+        if not len(part.rooted):
+            raise DataError(f"{path}: no tree has a root with a class that the run knows.")
+        told = record(root_probabilities(model, part), part.root_labels)
+        return {"classes": list(vocabulary.classes.names), "test": {**told, **_all_nodes(model, part)}}
+
+    def inspect(self, path: str, options: TreeOptions) -> dict[str, Any]:
+        """What is understood of a file."""
+        return inspect_trees(read_trees(path, options.encoding, options.skip_bad))
+
+
+RECIPE = TreeRecipe()
+
+
+def grove(trees: Sequence[Tree], reader: Reader) -> Grove:
+    """Trees as numbers: 1 where a word is not known, NONE where a label has no class."""
+    numbers = {name: n for n, name in enumerate(reader.tokens.names)}
+    lower, classes = reader.tokens.lower, reader.classes
+    known = {label: classes.number(label) for label in _labels_of(trees) if classes.known([label])[0]}
+    words = [
+        np.array([numbers.get(_spelled(tree.words[n], lower), STRANGE) for n in tree.leaves])
+        for tree in trees
+    ]
+    labels = [np.array([known.get(label, NONE) for label in tree.labels]) for tree in trees]
+    return Grove(tuple(trees), words, labels)
+
+
+def all_probabilities(model: TreeLabels, part: Grove) -> list[NDArray[np.float64]]:
+    """p of every class at every node [nodes, C] of each tree, in the mode that the model is in."""
+    order = np.argsort([len(tree.labels) for tree in part.trees], kind="stable")
+    found: dict[int, NDArray[np.float64]] = {}
+    with torch.no_grad():
+        for at in range(0, len(order), ROWS):
+            members = order[at : at + ROWS]
+            batch = part.batch(members)
+            p = torch.softmax(model(batch.words, batch.trees).double(), -1).numpy()
+            ends = np.cumsum([len(part.trees[n].labels) for n in members])[:-1]
+            found |= dict(zip(members.tolist(), np.split(p, ends), strict=True))
+    return [found[n] for n in range(len(part.trees))]
+
+
+def root_probabilities(model: TreeLabels, part: Grove) -> NDArray[np.float64]:
+    """Of the roots that have a class [trees, C]."""
+    whole = all_probabilities(model, part)
+    return np.stack([whole[n][-1] for n in part.rooted])
+
+
+def _all_nodes(model: TreeLabels, part: Grove) -> dict[str, Any]:
+    said = np.concatenate([p.argmax(1) for p in all_probabilities(model, part)])
+    truth = np.concatenate(part.labels)
+    return {
+        "nodes": int((truth != NONE).sum()),
+        "node_accuracy": float((said == truth)[truth != NONE].mean()),
+    }
+
+
+def _labels_of(trees: Sequence[Tree]) -> set[str]:
+    return {label for tree in trees for label in tree.labels}
+
+
+def _words_of(train: Sequence[Tree], options: TreeOptions) -> Tokens:
+    lower = not options.keep_case
+    met = Counter(_spelled(tree.words[n], lower) for tree in train for n in tree.leaves)
+    often = sorted(
+        (word for word, times in met.items() if times >= options.least), key=lambda w: (-met[w], w)
+    )
+    return Tokens("words", lower, (END, UNKNOWN, *often))
+
+
+def _spelled(word: str, lower: bool) -> str:
+    return word.lower() if lower else word
