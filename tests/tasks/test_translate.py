@@ -142,9 +142,9 @@ def test_files_of_unequal_lengths_and_too_many_files_are_refused(tmp_path, quick
     (tmp_path / "a.de").write_text("eins\nzwei\n")
     (tmp_path / "a.en").write_text("one\n")
     with pytest.raises(DataError, match="2"):
-        ut.train("translate", data=("a.de", "a.en"), out="run", cell="gru")
+        ut.train("translate", data=("a.de", "a.en"), out="run")
     with pytest.raises(SettingError, match="two files of lines; got 3"):
-        ut.train("translate", data=("a.de", "a.en", "b"), out="run", cell="gru")
+        ut.train("translate", data=("a.de", "a.en", "b"), out="run")
     assert not (tmp_path / "run").exists()
 
 

@@ -5,7 +5,6 @@ import json
 import numpy as np
 import pytest
 import torch
-from tiny_runs import trained
 
 from undertow.data.trees import trees_in
 from undertow.errors import DataError, SettingError
@@ -48,19 +47,13 @@ def file(tmp_path):
 def told(tmp_path_factory):
     folder = tmp_path_factory.mktemp("tree")
     (folder / "trees.ptb").write_text("\n".join(lines(300)) + "\n", encoding="utf-8")
-    return (
-        trained("tree", folder / "run", data=folder / "trees.ptb", **{**SMALL, "layers": None} | {})
-        if False
-        else run(folder)
-    )
+    return run(folder)
 
 
 def run(folder, **settings):
     import undertow as ut
 
-    return ut.train(
-        "tree", data=folder / "trees.ptb", out=folder / "run", cell="n-ary", **{**SMALL, **settings}
-    )
+    return ut.train("tree", data=folder / "trees.ptb", out=folder / "run", **{**SMALL, **settings})
 
 
 def test_it_learns_what_not_does(told):
@@ -107,9 +100,7 @@ def test_every_cell_learns(file, quick, cell, tmp_path):
 def test_labels_that_have_no_class_are_left_out(file, quick):
     import undertow as ut
 
-    found = ut.train(
-        "tree", data=file, out="run", cell="n-ary", merge=("low=0", "high=2"), **{**SMALL, "steps": 5}
-    )
+    found = ut.train("tree", data=file, out="run", merge=("low=0", "high=2"), **{**SMALL, "steps": 5})
     assert found.score["classes"] == ["low", "high"]
     part = grove(trees_in("(1 (0 bad) (2 good))"), found.vocabulary)
     assert part.labels[0].tolist() == [0, 1, NONE]
@@ -133,16 +124,14 @@ def test_bad_trees_are_said_with_their_line_or_counted(tmp_path, quick):
     good = lines(40)
     (tmp_path / "bad.ptb").write_text("\n".join([*good[:20], "(2 (1 it) (2 good)", *good[20:]]) + "\n")
     with pytest.raises(DataError, match=r"bad\.ptb.*line 21"):
-        ut.train("tree", data=tmp_path / "bad.ptb", out="run", cell="n-ary", **SMALL)
-    found = ut.train(
-        "tree", data=tmp_path / "bad.ptb", out="run", cell="n-ary", skip_bad=True, **{**SMALL, "steps": 2}
-    )
+        ut.train("tree", data=tmp_path / "bad.ptb", out="run", **SMALL)
+    found = ut.train("tree", data=tmp_path / "bad.ptb", out="run", skip_bad=True, **{**SMALL, "steps": 2})
     assert found.config["data"][0]["skipped"] == 1
 
 
 def test_what_is_asked_of_a_tree(told):
     with pytest.raises(DataError, match="holds no tree"):
-        told.predict(["no brackets"]) if False else told.predict([""])
+        told.predict([""])
     with pytest.raises(DataError):
         told.predict(["no brackets"])
     with pytest.raises(SettingError, match="There is no label '9'"):

@@ -40,7 +40,7 @@ def train(
     recipe: str,
     *,
     data: str | Path | tuple[str, ...] | list[str] | None = None,
-    cell: str | type[Cell] = "lstm",
+    cell: str | type[Cell] | None = None,
     out: str | Path | None = None,
     start_from: str | Path | None = None,
     display: Display | None = None,
@@ -49,16 +49,16 @@ def train(
     """Train a network on a file, score it, write its report.
 
     Args:
-        recipe: "names" or "text".
+        recipe: names, text, classify, tree or translate.
         data: a file, several, or the name of an embedded set.
-        cell: a cell's name, FILE.py:Class, or a class of your own that lives in a file.
+        cell: a cell's name, FILE.py:Class, or a class of your own that lives in a file; None is the recipe's own.
         out: the run folder; without it, the first free one under runs/.
         start_from: another run whose weights are the start.
         display: where progress goes; None is silent.
         options: any option of `undertow train RECIPE --help`, with underscores: hidden=128, minutes=2.
 
     Returns:
-        The run, ready to sample from.
+        The run, ready to be used.
 
     Raises:
         UndertowError: an option, a file or the place is wrong; says what to do.
@@ -66,7 +66,8 @@ def train(
     kind = find(recipe).Options
     if data is not None:
         options["data"] = (str(data),) if isinstance(data, str | Path) else tuple(map(str, data))
-    options["cell"] = cell if isinstance(cell, str) else _cell_name(cell)
+    if cell is not None:
+        options["cell"] = cell if isinstance(cell, str) else _cell_name(cell)
     place = Place(None if out is None else str(out), None if start_from is None else str(start_from))
     return begin(recipe, make_options(kind, options), place, display or Silent())
 
