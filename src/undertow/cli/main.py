@@ -24,6 +24,7 @@ VERBS = {
     "flow": "how far back a trained network feels, and how its gradients shrink or grow",
     "explain": "why this answer: what each character or word before it adds",
     "inspect": "what is understood of a file, before training on it",
+    "catalog": "sets of data that can be installed, and read from there",
     "cells": "the recurrent cells there are, with sizes",
     "draw": "draw a network unrolled in time",
     "bench": "is it fast here, against torch, the eager loop, torch.compile, JAX",

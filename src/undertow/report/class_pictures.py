@@ -36,19 +36,20 @@ def calibration(score: dict[str, Any]) -> Figure:
     bins = [b for b in entry["reliability"] if b["count"]]
     figure = style.new_figure(5.2, 4.6)
     style.heading(figure, "When it says p, how often is it right?", f"on the line: p may be believed; {part}")
-    axes = style.bare(figure.add_axes((0.12, 0.12, 0.83, 0.68)))
+    axes = style.bare(figure.add_axes((0.12, 0.12, 0.81, 0.66)))
     axes.plot([0, 1], [0, 1], color=style.MUTED, linewidth=0.9, dashes=(4, 3))
     most = max(b["count"] for b in bins)
-    axes.plot([b["confidence"] for b in bins], [b["accuracy"] for b in bins], color=style.BLUE, linewidth=1.4)
     axes.scatter(
         [b["confidence"] for b in bins],
         [b["accuracy"] for b in bins],
-        s=[20 + 260 * b["count"] / most for b in bins],
+        s=[16 + 300 * b["count"] / most for b in bins],
         color=style.BLUE,
+        alpha=0.85,
+        clip_on=False,
         zorder=3,
     )
-    axes.set_xlim(0, 1.02)
-    axes.set_ylim(0, 1.02)
+    axes.set_xlim(0, 1)
+    axes.set_ylim(0, 1)
     axes.set_xlabel("probability that it gives what it says", color=style.MUTED, size=style.SMALL)
     axes.text(
         0.02, 0.97, f"calibration error {percent(entry['calibration_error'])}\na larger dot: more texts",

@@ -54,12 +54,14 @@ def tree_picture(phrases: Sequence[dict[str, Any]], classes: Sequence[str]) -> F
 
 def _node(axes: Any, x: float, y: float, phrase: dict[str, Any], classes: Sequence[str]) -> None:
     shades = LinearSegmentedColormap.from_list("classes", [LOW, style.FAINT, HIGH])
-    color = shades(classes.index(phrase["label"]) / max(len(classes) - 1, 1))
+    strong = shades(classes.index(phrase["label"]) / max(len(classes) - 1, 1))
+    share = 0.25 + 0.75 * phrase["p"]
+    color = tuple(1 - share * (1 - part) for part in strong[:3])  # opaque, so that no line shows through
     told = phrase["label"] if len(phrase["label"]) <= 3 else phrase["label"][:3]
     axes.text(
         x, y, told, ha="center", va="center", size=7.5, color=style.INK, zorder=3,
         bbox={
-            "boxstyle": "round,pad=0.28", "facecolor": (*color[:3], 0.25 + 0.75 * phrase["p"]),
+            "boxstyle": "round,pad=0.28", "facecolor": color,
             "edgecolor": style.MUTED, "linewidth": 0.6,
         },
     )  # fmt: skip

@@ -273,7 +273,7 @@ class TreeRecipe:
             options.data, options.validation, options.test, options.encoding, options.skip_bad
         )
         used = [label for tree in parts.train for label in tree.labels if label]
-        reader = Reader(_words_of(parts.train, options), settle(used, options.merge))
+        reader = Reader(words_of(parts.train, options), settle(used, options.merge))
         table = None
         if options.vectors is not None:
             texts = (tree.text for part in parts[:3] for tree in part)
@@ -408,7 +408,7 @@ def _labels_of(trees: Sequence[Tree]) -> set[str]:
     return {label for tree in trees for label in tree.labels}
 
 
-def _words_of(train: Sequence[Tree], options: TreeOptions) -> Tokens:
+def words_of(train: Sequence[Tree], options: TreeOptions) -> Tokens:
     lower = not options.keep_case
     met = Counter(_spelled(tree.words[n], lower) for tree in train for n in tree.leaves)
     often = sorted(
