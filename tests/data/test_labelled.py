@@ -275,3 +275,11 @@ def test_many_rows_are_not_held_twice(tmp_path):
     tracemalloc.stop()
     assert (len(found.texts), found.duplicates) == (1, 199_999)
     assert peak < 40_000_000
+
+
+def test_repeats_stay_where_they_are_asked_for(tmp_path):
+    (tmp_path / "a.csv").write_text("text,label\nfine,1\ndull,0\nfine,1\nfine,0\n")
+    once, whole = read_labelled(tmp_path / "a.csv"), read_labelled(tmp_path / "a.csv", Layout(repeats=True))
+    assert (once.texts, once.duplicates, once.conflicts) == (("fine", "dull"), 1, 1)
+    assert (whole.texts, whole.labels) == (("fine", "dull", "fine", "fine"), ("1", "0", "1", "0"))
+    assert (whole.rows, whole.duplicates) == (4, 0)

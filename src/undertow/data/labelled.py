@@ -33,6 +33,7 @@ class Layout:
         max_length: characters a text may have.
         skip_bad: count rows that cannot be used instead of stopping at the first.
         phrases: of trees, every subtree is a text with a label, not only the whole sentence.
+        repeats: a text that is met again stays, as in a test part that others are scored on as well.
     """
 
     text: str | None = None
@@ -43,6 +44,7 @@ class Layout:
     max_length: int = 10_000
     skip_bad: bool = False
     phrases: bool = False
+    repeats: bool = False
 
 
 @dataclass(frozen=True)
@@ -50,7 +52,7 @@ class Labelled:
     """Distinct texts with their labels, and what was met on the way to them.
 
     Args:
-        texts: in the order of the file, each once.
+        texts: in the order of the file, each once; with `repeats` those met again follow.
         labels: of the texts, one each.
         source: the file; its column is that of the texts.
         rows: rows, lines or phrases read, the header not counted: the sum of the texts and of all below.
@@ -100,13 +102,18 @@ def read_labelled(path: str | Path, how: Layout | None = None) -> Labelled:
     check_file(path, encoding=how.encoding, format=how.format)
     table = _open(path, how, format)
     kept: dict[str, str] = {}
+    again: list[tuple[str, str]] = []
     met: Counter[str] = Counter()
     for row in table.rows:
         text, label, fault = _checked(row, how)
         if fault and not how.skip_bad:
             remedy = remedy_of(fault, format)
             raise DataError(f"{path}, {table.unit} {row.number:,}: {fault}. {remedy}")
-        met["skipped" if fault else _keep(kept, text, label)] += 1
+        became = "skipped" if fault else _keep(kept, text, label)
+        if how.repeats and became in ("duplicates", "conflicts"):
+            again.append((text, label))
+            became = "repeats"
+        met[became] += 1
     if not kept:
         raise DataError(_nothing(path, met))
     if Form(format, header=how.header).named_by_row:
@@ -114,8 +121,8 @@ def read_labelled(path: str | Path, how: Layout | None = None) -> Labelled:
     encoding = "utf-8" if format == "parquet" else how.encoding
     column = table.chosen[0] if table.chosen else None
     return Labelled(
-        texts=tuple(kept),
-        labels=tuple(kept.values()),
+        texts=(*kept, *(text for text, _ in again)),
+        labels=(*kept.values(), *(label for _, label in again)),
         source=describe(path, encoding=encoding, column=column, format=format),
         rows=met.total(),
         duplicates=met["duplicates"],

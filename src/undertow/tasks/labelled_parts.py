@@ -46,6 +46,7 @@ def read_parts(
     whole, records = _joined(read), [_record("train", one) for one in read]
     if not validation:
         return _by_hash(whole, records)
+    layout = replace(layout, repeats=True)  # others are scored on every row of such a file, too
     held = read_labelled(validation, layout)
     records.append(_record("validation", held))
     scored = read_labelled(test, layout) if test else None

@@ -36,8 +36,8 @@ class TreeParts(NamedTuple):
     records: list[dict[str, Any]]
 
 
-def read_trees(path: str, encoding: str = "utf-8", skip_bad: bool = False) -> Trees:
-    """Which trees does a file hold? Each sentence once.
+def read_trees(path: str, encoding: str = "utf-8", skip_bad: bool = False, repeats: bool = False) -> Trees:
+    """Which trees does a file hold? Each sentence once, unless `repeats` says that those met again stay.
 
     Raises:
         DataError: a tree cannot be read (unless skip_bad), or there is none.
@@ -53,7 +53,7 @@ def read_trees(path: str, encoding: str = "utf-8", skip_bad: bool = False) -> Tr
         raise DataError(
             f"{path} holds no tree. A line is one tree in brackets: (3 (2 A) (4 (2 fine) (3 film)))."
         )
-    found = tuple(dict.fromkeys(kept[tree.text] for tree in read))
+    found = tuple(read) if repeats else tuple(dict.fromkeys(kept[tree.text] for tree in read))
     source = describe(path, encoding=encoding)
     return Trees(found, source, len(rows), len(read) - len(found), len(rows) - len(read))
 
@@ -75,9 +75,9 @@ def read_tree_parts(
             tuple(whole[text] for text in part) for part in (split.train, split.validation, split.test)
         )
         return TreeParts(train, stopping, scoring, records)
-    held = read_trees(validation, encoding, skip_bad)
+    held = read_trees(validation, encoding, skip_bad, repeats=True)
     records.append(_record("validation", held))
-    scored = read_trees(test, encoding, skip_bad) if test else None
+    scored = read_trees(test, encoding, skip_bad, repeats=True) if test else None
     if scored is not None:
         records.append(_record("test", scored))
     out = {tree.text for part in (held, scored) if part for tree in part.trees}

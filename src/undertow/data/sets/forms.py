@@ -31,7 +31,7 @@ class Form(Protocol):
 
 @dataclass(frozen=True)
 class Table:
-    """A table with a header; a tab or a line break within a value becomes a space."""
+    """A table with a header; of TSV, a tab or a line break within a value becomes a space."""
 
     columns: tuple[str, ...]
     ending: Literal[".tsv", ".csv"] = ".tsv"
@@ -39,7 +39,8 @@ class Table:
     def pack(self, rows: Iterable[tuple[Any, ...]]) -> Packed:
         """The header and the rows, in UTF-8."""
         text = io.StringIO()
-        if self.ending == ".tsv":  # where a quote is a character like any other
+        tabs = self.ending == ".tsv"
+        if tabs:  # where a quote is a character like any other
             writer = csv.writer(
                 text, "excel-tab", quoting=csv.QUOTE_NONE, quotechar=None, lineterminator="\n"
             )
@@ -50,7 +51,7 @@ class Table:
         for count, row in enumerate(rows, start=1):
             if len(row) != len(self.columns):
                 raise ValueError(f"row {count:,} has {len(row)} values, {len(self.columns)} are expected")
-            writer.writerow(BREAKS.sub(" ", str(value)) for value in row)
+            writer.writerow([BREAKS.sub(" ", str(value)) for value in row] if tabs else row)
         return Packed((("", text.getvalue().encode()),), count)
 
 
