@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import importlib.util
 import shlex
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
@@ -41,18 +42,10 @@ def run(words: list[str]) -> int:
     """Write the set and where it comes from; say how it is trained on."""
     given = parse(Arguments, words, "catalog get", "Write a set as a file to train on, out of its package.")
     wanted = find(given.name)
-    out = Path(given.out or wanted.file)
-    told = out.with_name(f"{out.name.removesuffix(wanted.form.ending)}.source.json")
-    for path in (out, told):
-        if path.exists() and not given.force:
-            raise SettingError(
-                f"{path} is there already. Name another file with --out, or write over it with --force."
-            )
+    out, told = _free(given, wanted)
     found = read_set(wanted, None if given.read_from is None else Path(given.read_from))
     source = _source(wanted, found, out)
     data = msgspec.json.format(msgspec.json.encode(source), indent=2) + b"\n"
-    if len(found.packed.files) > 1:
-        make_folder(out)
     _write_all({**{out / name: held for name, held in found.packed.files}, told: data})
     if given.json:
         print_json({"path": str(out), "train": _train(wanted, out), "source": source})
@@ -60,6 +53,22 @@ def run(words: list[str]) -> int:
     print(out)
     say(_about(wanted, source, out))
     return 0
+
+
+def _free(given: Arguments, wanted: Set) -> tuple[Path, Path]:
+    """Where the set goes, and what is told of it."""
+    out, ending = Path(given.out or wanted.file), wanted.form.ending
+    if not out.name or not out.name.endswith(ending):
+        raise SettingError(
+            f"--out {out}: {wanted.name} needs a name like {wanted.file}; what a file holds is told by its ending."
+        )
+    told = out.with_name(f"{out.name.removesuffix(ending)}.source.json")
+    for path in (out, told):
+        if path.exists() and not given.force:
+            raise SettingError(
+                f"{path} is there already. Name another file with --out, or write over it: --force."
+            )
+    return out, told
 
 
 def _source(wanted: Set, found: Found, out: Path) -> dict[str, Any]:
@@ -80,13 +89,20 @@ def _source(wanted: Set, found: Found, out: Path) -> dict[str, Any]:
 
 def _write_all(files: dict[Path, bytes]) -> None:
     """All of them, or none that was not there before."""
+    folders = {path.parent for path in files}
     fresh = [path for path in files if not path.exists()]
+    fresh_folders = [folder for folder in folders if not folder.exists()]
     try:
+        for folder in folders:
+            make_folder(folder)
         for path, data in files.items():
             write_atomic(path, data)
     except BaseException:
         for path in fresh:
             path.unlink(missing_ok=True)
+        for folder in fresh_folders:
+            with suppress(OSError):  # never made, or another one's by now
+                folder.rmdir()
         raise
 
 

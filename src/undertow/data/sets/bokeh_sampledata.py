@@ -26,7 +26,7 @@ def titles(database: bytes) -> Iterator[tuple[str, int]]:
 def elements(table: bytes) -> Iterator[tuple[str, str, str]]:
     """Number, symbol and name."""
     for row in csv.DictReader(io.StringIO(table.decode())):
-        yield row["atomic number"], row["symbol"].strip(), row["name"].strip()
+        yield row["atomic number"], row["symbol"], row["name"]
 
 
 SETS = (

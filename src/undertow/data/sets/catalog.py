@@ -9,7 +9,6 @@ from undertow.data.sets import (
     emojibase,
     fashion_mnist,
     pixels,
-    seglearn,
     util_linux,
     vader_sentiment,
     vega_datasets,
@@ -29,7 +28,6 @@ SETS = {
         *fashion_mnist.SETS,
         *pixels.SETS,
         *vega_datasets.SETS,
-        *seglearn.SETS,
     )
 }
 

@@ -22,7 +22,7 @@ def emoji(*tables: bytes) -> Iterator[tuple[str, ...]]:
 SETS = (
     Set(
         name="emoji_names",
-        about="names of emoji in English, French and German",
+        about="emoji names, English, French, German",
         suits="translate",
         options="--source en --target fr",
         rows=1_949,

@@ -42,7 +42,7 @@ def _shape(data: bytes) -> tuple[int, ...]:
 SETS = (
     Set(
         name="fashion_mnist",
-        about="clothes, 28 x 28, 10 kinds; a folder of idx files",
+        about="clothes, 28 x 28, 0-255, as idx files",
         suits="images",
         options="",
         rows=70_000,

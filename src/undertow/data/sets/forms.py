@@ -49,8 +49,9 @@ class Table:
         writer.writerow(self.columns)
         count = 0
         for count, row in enumerate(rows, start=1):
-            if len(row) != len(self.columns):
-                raise ValueError(f"row {count:,} has {len(row)} values, {len(self.columns)} are expected")
+            whole = len(row) - row.count(None)
+            if not whole == len(row) == len(self.columns):
+                raise ValueError(f"row {count:,} has {whole} values, {len(self.columns)} are expected")
             writer.writerow([BREAKS.sub(" ", str(value)) for value in row] if tabs else row)
         return Packed((("", text.getvalue().encode()),), count)
 

@@ -26,7 +26,7 @@ class PythonPackage(Place):
 
     @property
     def looked_for(self) -> str:
-        """Among what the running Python can import."""
+        """Where the running Python finds packages."""
         return f"the packages of {sys.executable}"
 
     @property

@@ -3,7 +3,6 @@
 import csv
 import hashlib
 import lzma
-import pickle
 import sqlite3
 import struct
 import tarfile
@@ -24,9 +23,9 @@ DAMAGED = (
     AttributeError,
     EOFError,
     OSError,
+    RuntimeError,  # a zip with a password, JSON too deep
     csv.Error,
     lzma.LZMAError,
-    pickle.UnpicklingError,
     sqlite3.Error,
     struct.error,
     tarfile.TarError,
@@ -70,6 +69,8 @@ def read_set(wanted: Set, given: Path | None = None) -> Found:
         raise DataError(_not_installed(wanted))
     try:
         files = files_of(path, wanted.files)
+        if empty := [name for name, data in zip(wanted.files, files, strict=True) if not data]:
+            raise ValueError(f"{empty[0]} is empty")
         version = wanted.place.version_of(path)
         if wanted.place.is_old(version):
             raise DataError(_too_old(wanted, path, version))
@@ -87,14 +88,10 @@ def read_set(wanted: Set, given: Path | None = None) -> Found:
 
 def _not_installed(wanted: Set) -> str:
     place = wanted.place
-    told = f"{wanted.name} is read from the package {place.package}, which is not among {place.looked_for}."
-    only = (
-        f" Or have it as a file, `{place.download}`,"
-        if place.download != place.install
-        else " Then ask again,"
-    )
-    what = "Install" if place.download != place.install else "Get"
-    return f"{told} {what} it: `{place.install}`.{only} and give it with --from."
+    told = f"{wanted.name} is read from the package {place.package}, which is not here: not in {place.looked_for}."
+    if place.install == place.download:
+        return f"{told} Get it with `{place.download}` and ask again, or give it with --from."
+    return f"{told} Install it with `{place.install}`; or have it as a file, `{place.download}`, given with --from."
 
 
 def _too_old(wanted: Set, path: Path, version: str | None) -> str:
@@ -109,4 +106,6 @@ def _too_old(wanted: Set, path: Path, version: str | None) -> str:
 def _reason(error: Exception) -> str:
     if isinstance(error, KeyError):
         return f"it has no {error.args[0]!r}"
+    if isinstance(error, AttributeError | TypeError):
+        return "it is made in another way than was expected"
     return str(error).rstrip(".") or type(error).__name__

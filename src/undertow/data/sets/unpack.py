@@ -89,6 +89,8 @@ def _members(data: bytes) -> Iterator[tuple[str, int, Callable[[], bytes]]]:
             for info in archive.infolist():
                 yield info.filename, info.file_size, partial(archive.read, info)
         return
+    if not tarfile.is_tarfile(io.BytesIO(data)):
+        raise ValueError("it is no .whl, .zip, .tar.gz, .tgz or .deb, or its beginning is damaged")
     with tarfile.open(fileobj=io.BytesIO(data)) as tar:
         for member in tar:
             file = tar.extractfile(member) if member.isfile() else None
@@ -101,6 +103,8 @@ def _payload(deb: bytes) -> bytes:
     at = len(AR)
     while at < len(deb):
         name, size = deb[at : at + 16].decode().strip(), int(deb[at + 48 : at + 58])
+        if size < 0:
+            break
         if name.startswith("data.tar.zst"):
             raise ValueError("it is packed by zstd; unpack it with `dpkg-deb -x`, and give the folder")
         if name.startswith("data.tar"):

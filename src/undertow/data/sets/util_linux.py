@@ -33,7 +33,7 @@ def _line(message: str) -> str:
 def _row(language: str, name: str, rows: int) -> Set:
     return Set(
         name=f"messages_en_{language}",
-        about=f"messages of programs, English and {name}",
+        about=f"messages of programs, English, {name}",
         suits="translate",
         options="",
         rows=rows,

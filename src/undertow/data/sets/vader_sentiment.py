@@ -1,4 +1,4 @@
-"""vaderSentiment: short texts, each with the mean of twenty people's ratings, from -4 (worst) to 4 (best).
+"""vaderSentiment: short texts, each with the mean rating of twenty people or more, -4 (worst) to 4 (best).
 
 The wheel leaves them out; they lie in an archive within the source package. Source: Hutto & Gilbert 2014.
 """
