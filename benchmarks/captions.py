@@ -1,7 +1,7 @@
 """German into English: Multi30k's captions, test 2016, BLEU by sacrebleu, greedy and by beam, cased and lower-cased.
 
-Published: 28.8, a GRU with attention, lower-cased, its own tokens, greedy (a public tutorial). The test part is looked at
-once a run, after training; weights are kept by nats on the validation part.
+Published: 28.8, a GRU with attention, lower-cased, its own tokens, greedy (a public tutorial). The test part is looked
+at once a run, after training; weights are kept by nats on the validation part.
 """
 
 from __future__ import annotations

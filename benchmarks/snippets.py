@@ -1,7 +1,7 @@
 """Six levels of sentiment: VADER's movie snippets, against a bag of words and the largest class.
 
-Mean human ratings from -4 to 4, cut into six classes of equal size; the split is the recipe's own. The snippets hold most
-of another treebank's test sentences, so nothing is trained on the one and tested on the other.
+Mean human ratings from -4 to 4, cut into six classes of equal size; the split is the recipe's own. The snippets hold
+most of another treebank's test sentences, so nothing is trained on the one and tested on the other.
 """
 
 from __future__ import annotations
@@ -40,8 +40,16 @@ def main() -> None:
 
 
 def _row(name: str, settings: dict[str, Any], seeds: int) -> dict[str, Any]:
-    table = {"data": data_file("sentiment/vader/movieReviewSnippets_GroundTruth.txt"), "format": "tsv", "no_header": True,
-             "label": "2", "text": "3", "encoding": "cp1252", "levels": 6}  # fmt: skip
+    file = data_file("sentiment/vader/movieReviewSnippets_GroundTruth.txt")
+    table = {
+        "data": file,
+        "format": "tsv",
+        "no_header": True,
+        "label": "2",
+        "text": "3",
+        "encoding": "cp1252",
+        "levels": 6,
+    }
     runs = trained_by_seed("classify", range(seeds), {**table, **settings})
     scores = [run.score for run, _ in runs if run.score]
     return {

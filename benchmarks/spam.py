@@ -1,7 +1,7 @@
-"""Is a message spam? The SMS Spam Collection, de-duplicated, beside a bag of words, the largest class, and shuffled words.
+"""Is a message spam? The SMS Spam Collection, de-duplicated, beside a bag of words and shuffled words.
 
-The split is the recipe's own, by a hash of the text. --dev looks at five folds of what is not the test part instead, for
-choosing settings: further words are options of the recipe, as in `--dev units=subwords keep_case=true`.
+The split is the recipe's own, by a hash of the text. --dev looks at five folds of what is not the test part instead,
+for choosing settings: further words are options of the recipe, as in `--dev units=subwords keep_case=true`.
 """
 
 from __future__ import annotations
@@ -90,7 +90,11 @@ def _folds(settings: dict[str, Any]) -> dict[str, Any]:
         for name, part in parts.items():
             rows = "".join(f"{labels[t]}\t{t}\n" for t in part)
             (folder / f"{name}.tsv").write_text(rows, encoding="utf-8")
-        data = {"data": folder / "train.tsv", "validation": str(folder / "stop.tsv"), "test": str(folder / "held.tsv")}
+        data = {
+            "data": folder / "train.tsv",
+            "validation": str(folder / "stop.tsv"),
+            "test": str(folder / "held.tsv"),
+        }
         table = {"no_header": True, "label": "1", "text": "2", "doctor": False, "watch": 0}
         [(run, _)] = trained_by_seed("classify", [fold], {**data, **table, **settings})
         score = run.score or {}
