@@ -4,6 +4,7 @@ import io
 import random
 import shutil
 import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -46,6 +47,9 @@ def check(name, found, version):
 def bare(tmp_path, monkeypatch):
     """A working folder and a system without any package; scikit-learn is hidden by an empty one."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.delitem(
+        sys.modules, "sklearn", raising=False
+    )  # one that is loaded is found where it was loaded from
     monkeypatch.setattr(debian_package, "SYSTEM", tmp_path / "system")
     monkeypatch.syspath_prepend(lay(tmp_path / "none", {"sklearn/__init__.py": b""}))
     lay(tmp_path / "none/scikit_learn-0.dist-info", {"METADATA": b"Name: scikit-learn\nVersion: 0\n"})

@@ -122,7 +122,11 @@ def test_between_recipes_the_end_mark_stays_fresh(names_run, text_run, letters):
     assert torch.equal(row(job.model, job.vocabulary, "a"), row(text_run.model, text_run.vocabulary, "a"))
     model = text_run.model
     kept = {key: value.clone() for key, value in model.state_dict().items()}
-    borrow(SimpleNamespace(model=model, vocabulary=text_run.vocabulary), TEXT, names_run.path)
+    borrow(
+        SimpleNamespace(model=model, vocabulary=text_run.vocabulary, options=text_run.options),
+        TEXT,
+        names_run.path,
+    )
     assert torch.equal(row(model, text_run.vocabulary, "a"), row(names_run.model, names_run.vocabulary, "a"))
     model.load_state_dict(kept)
 

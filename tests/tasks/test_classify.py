@@ -269,3 +269,38 @@ def test_shuffled_words_keep_their_texts(table, quick):
         50,
     ):
         assert sorted(one) == sorted(other)
+
+
+def test_what_is_explained_is_what_is_read(table, quick):
+    run = trained("classify", "run", data=table, longest=3, **{**SMALL, "steps": 30})
+    text = "the day was it a film lovely"
+    found = run.explain(text)
+    assert found.units == ("a", "film", "lovely")
+    assert np.exp(found.log_p) == pytest.approx(run.predict([text])[0]["p"], abs=1e-6)
+
+
+def test_half_a_character_is_refused(told):
+    for use in (lambda text: told.predict([text]), told.explain):
+        with pytest.raises(DataError, match="is not UTF-8"):
+            use("caf\udce9")
+
+
+def test_a_dollar_sign_is_drawn_as_it_is(tmp_path):
+    rows = "\n".join(f"win $$ now{n}\t$^{{$" if n % 2 else f"a quiet day{n}\t$$" for n in range(80))
+    (tmp_path / "money.tsv").write_text("text\tlabel\n" + rows + "\n", encoding="utf-8")
+    run = trained("classify", tmp_path / "run", data=tmp_path / "money.tsv", **{**SMALL, "steps": 5})
+    assert (run.path / "figures" / "confusion.png").exists()
+    assert run.explain("win $$ now").picture().get_figwidth() > 4
+
+
+def test_self_attention_and_trees_start_from_another_run(table, quick):
+    small = {**SMALL, "embedding": 8, "encoder": "self-attention", "steps": 2, "validations": 1}
+    first = trained("classify", "first", data=table, **small)
+    again = trained("classify", "again", data=table, start_from=first.path, **small)
+    assert again.config["from"] == str(first.path)
+
+
+def test_vectors_that_tell_nothing_apart_are_refused(table, quick, tmp_path):
+    (tmp_path / "same.txt").write_text("".join(f"{word} 0.0 0.0 0.0\n" for word in GOOD + BAD + PLAIN))
+    with pytest.raises(DataError, match="all its numbers are the same"):
+        trained("classify", "run", data=table, vectors=str(tmp_path / "same.txt"), **SMALL)

@@ -18,7 +18,7 @@ class Arguments:
     """What to look at."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """names or text."""
+    """names, text, classify, tree or translate."""
     file: Annotated[str, tyro.conf.Positional]
     """The file, or an embedded set."""
     column: str | None = None

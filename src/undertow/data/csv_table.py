@@ -5,13 +5,17 @@ like any other (IANA's text/tab-separated-values): lists of titles and messages 
 """
 
 import io
-from collections.abc import Iterator
+import time
+from collections.abc import Generator, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from undertow.data.decode import Utf8Stream, lines
 from undertow.data.table import BLOCK, Form, Pick, Row, Table
 from undertow.errors import DataError
+
+REST = 0.02  # seconds without a read, after which nobody reads ahead any more
 
 
 def open_csv(path: Path, pick: Pick, form: Form) -> Table:
@@ -44,7 +48,9 @@ def open_csv(path: Path, pick: Pick, form: Form) -> Table:
     return Table(columns, chosen, "row", _rows(path, form, columns, chosen))
 
 
-def _rows(path: Path, form: Form, columns: tuple[str, ...], chosen: tuple[str, ...]) -> Iterator[Row]:
+def _rows(
+    path: Path, form: Form, columns: tuple[str, ...], chosen: tuple[str, ...]
+) -> Generator[Row, None, None]:
     import pyarrow
 
     bad: dict[int, str] = {}
@@ -72,12 +78,15 @@ def _rows(path: Path, form: Form, columns: tuple[str, ...], chosen: tuple[str, .
         yield Row(row, nothing, fault)
 
 
-def _reader(path: Path, form: Form, columns: tuple[str, ...], handler: Any, **convert: Any) -> Any:
+@contextmanager
+def _reader(path: Path, form: Form, columns: tuple[str, ...], handler: Any, **convert: Any) -> Iterator[Any]:
+    """Blocks of the table, as long as they are wanted."""
     from pyarrow import csv
 
     tabs = form.format == "tsv"
-    return csv.open_csv(
-        io.BufferedReader(Utf8Stream(path, form.encoding), BLOCK),
+    stream = _Counted(Utf8Stream(path, form.encoding), BLOCK)
+    reader = csv.open_csv(
+        stream,
         read_options=csv.ReadOptions(
             use_threads=False,  # threads lose the row numbers
             block_size=BLOCK,
@@ -92,6 +101,29 @@ def _reader(path: Path, form: Form, columns: tuple[str, ...], handler: Any, **co
         ),
         convert_options=csv.ConvertOptions(**convert),
     )
+    try:
+        yield reader
+    finally:
+        reader.close()
+        stream.settle()
+
+
+class _Counted(io.BufferedReader):
+    """A stream that pyarrow reads ahead from threads of its own; they must not still do so when Python ends, or
+    they take it down with them."""
+
+    calls = 0
+
+    def read(self, size: int | None = -1, /) -> bytes:
+        self.calls += 1
+        return super().read(size)
+
+    def settle(self) -> None:
+        """Wait until nobody has read for a while."""
+        seen = -1
+        while seen != self.calls:
+            seen = self.calls
+            time.sleep(REST)
 
 
 def _not_a_table(path: Path, form: Form, told: str, after: int) -> DataError:

@@ -1,7 +1,8 @@
 """Labelled: texts and the label of each, out of a table of the user's or out of trees in brackets."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -104,16 +105,17 @@ def read_labelled(path: str | Path, how: Layout | None = None) -> Labelled:
     kept: dict[str, str] = {}
     again: list[tuple[str, str]] = []
     met: Counter[str] = Counter()
-    for row in table.rows:
-        text, label, fault = _checked(row, how)
-        if fault and not how.skip_bad:
-            remedy = remedy_of(fault, format)
-            raise DataError(f"{path}, {table.unit} {row.number:,}: {fault}. {remedy}")
-        became = "skipped" if fault else _keep(kept, text, label)
-        if how.repeats and became in ("duplicates", "conflicts"):
-            again.append((text, label))
-            became = "repeats"
-        met[became] += 1
+    with closing(table.rows):
+        for row in table.rows:
+            text, label, fault = _checked(row, how)
+            if fault and not how.skip_bad:
+                remedy = remedy_of(fault, format)
+                raise DataError(f"{path}, {table.unit} {row.number:,}: {fault}. {remedy}")
+            became = "skipped" if fault else _keep(kept, text, label)
+            if how.repeats and became in ("duplicates", "conflicts"):
+                again.append((text, label))
+                became = "repeats"
+            met[became] += 1
     if not kept:
         raise DataError(_nothing(path, met))
     if Form(format, header=how.header).named_by_row:
@@ -156,7 +158,7 @@ def _open(path: str | Path, how: Layout, format: str) -> Table:
     return open_table(path, pick, form)
 
 
-def _rows_of_trees(path: str | Path, how: Layout) -> Iterator[Row]:
+def _rows_of_trees(path: str | Path, how: Layout) -> Generator[Row, None, None]:
     if how.skip_bad:
         found = sound_trees(path, encoding=how.encoding)
     else:

@@ -1,7 +1,8 @@
 """Pairs: texts and what each is translated to, out of a table or out of two files of lines."""
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
 from pathlib import Path
@@ -101,12 +102,13 @@ def read_pairs(paths: tuple[str | Path, ...], how: PairLayout | None = None) -> 
     where = " and ".join(map(str, paths))
     kept: dict[tuple[str, str], None] = {}
     met: Counter[str] = Counter()
-    for row in table.rows:
-        source, target, fault = _checked(row, how)
-        if fault and not how.skip_bad:
-            remedy = remedy_of(fault, formats[0])
-            raise DataError(f"{where}, {table.unit} {row.number:,}: {fault}. {remedy}")
-        met["skipped" if fault else _keep(kept, (source, target))] += 1
+    with closing(table.rows):
+        for row in table.rows:
+            source, target, fault = _checked(row, how)
+            if fault and not how.skip_bad:
+                remedy = remedy_of(fault, formats[0])
+                raise DataError(f"{where}, {table.unit} {row.number:,}: {fault}. {remedy}")
+            met["skipped" if fault else _keep(kept, (source, target))] += 1
     if not kept:
         raise DataError(_nothing(where, met))
     encoding = "utf-8" if formats[0] == "parquet" else how.encoding
@@ -161,7 +163,7 @@ def _open_lines(paths: tuple[str | Path, ...], how: PairLayout, formats: list[st
     return Table((), (), "line", _both(paths, how))
 
 
-def _both(paths: tuple[str | Path, ...], how: PairLayout) -> Iterator[Row]:
+def _both(paths: tuple[str | Path, ...], how: PairLayout) -> Generator[Row, None, None]:
     """The lines of both files, side by side; at their end the numbers of them are compared."""
     streams = (lines(path, how.encoding, how.max_length + ROOM) for path in paths)
     counts = [0, 0]

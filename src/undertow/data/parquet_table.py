@@ -1,6 +1,6 @@
 """Parquet: columns of strings, or of numbers where they are wanted, read by pyarrow in record batches."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def _is_number(kind: Any) -> bool:
     )
 
 
-def _rows(path: Path, chosen: tuple[str, ...]) -> Iterator[Row]:
+def _rows(path: Path, chosen: tuple[str, ...]) -> Generator[Row, None, None]:
     import pyarrow
     from pyarrow import parquet
 

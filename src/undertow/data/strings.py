@@ -1,6 +1,7 @@
 """Strings: a list of strings out of a file of the user's: lines, CSV, TSV, JSON lines or Parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Generator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,19 +74,20 @@ def read_strings(
     columns, chosen, unit, rows = _open(path, column, encoding, max_length)
     seen: dict[str, None] = {}
     count = empty = skipped = full = 0
-    for row in rows:
-        count += 1
-        value = cleaned(row.values[0])
-        fault = row.fault or fault_of(value, max_length)
-        if fault and not skip_bad:
-            raise DataError(f"{path}, {unit} {row.number:,}: {fault}. {_remedy(fault, path, unit)}")
-        if fault:
-            skipped += 1
-        elif not value:
-            empty += 1
-        else:
-            full += 1
-            seen[value] = None
+    with closing(rows):
+        for row in rows:
+            count += 1
+            value = cleaned(row.values[0])
+            fault = row.fault or fault_of(value, max_length)
+            if fault and not skip_bad:
+                raise DataError(f"{path}, {unit} {row.number:,}: {fault}. {_remedy(fault, path, unit)}")
+            if fault:
+                skipped += 1
+            elif not value:
+                empty += 1
+            else:
+                full += 1
+                seen[value] = None
     if len(seen) < min_strings:
         raise DataError(_too_few(path, len(seen), skipped, min_strings))
     source = describe(path, encoding=encoding if format_of(path) != "parquet" else "utf-8", column=chosen)
@@ -94,7 +96,7 @@ def read_strings(
 
 def _open(
     path: str | Path, column: str | None, encoding: str, max_length: int
-) -> tuple[tuple[str, ...], str | None, str, Iterator[Row]]:
+) -> tuple[tuple[str, ...], str | None, str, Generator[Row, None, None]]:
     def pick(columns: tuple[str, ...], strings: tuple[str, ...]) -> tuple[Wanted, ...]:
         return (Wanted(choose(Path(path), columns, strings, column)),)
 
@@ -109,7 +111,7 @@ def _open(
     return (), None, "line", _rows_of_lines(path, encoding, max_length)
 
 
-def _rows_of_lines(path: str | Path, encoding: str, max_length: int) -> Iterator[Row]:
+def _rows_of_lines(path: str | Path, encoding: str, max_length: int) -> Generator[Row, None, None]:
     for number, line in lines(path, encoding, max_length + ROOM):
         yield Row(number, (line,), too_long(max_length) if line is None else "")
 

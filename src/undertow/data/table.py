@@ -5,7 +5,7 @@ decides whether that ends the reading.
 """
 
 import difflib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -64,7 +64,7 @@ class Table:
     columns: tuple[str, ...]
     chosen: tuple[str, ...]
     unit: str
-    rows: Iterator[Row]
+    rows: Generator[Row, None, None]
 
 
 def choose(path: Path, columns: tuple[str, ...], strings: tuple[str, ...], column: str | None) -> str:

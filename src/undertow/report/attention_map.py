@@ -42,4 +42,4 @@ def attention_map(told: dict[str, Any]) -> Figure:
 
 
 def _short(word: str) -> str:
-    return word if len(word) <= LONG else word[: LONG - 1] + "…"
+    return style.plain(word if len(word) <= LONG else word[: LONG - 1] + "…")

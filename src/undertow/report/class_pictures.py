@@ -59,4 +59,4 @@ def calibration(score: dict[str, Any]) -> Figure:
 
 
 def _short(name: str) -> str:
-    return name if len(name) <= LONG else name[: LONG - 1] + "…"
+    return style.plain(name if len(name) <= LONG else name[: LONG - 1] + "…")

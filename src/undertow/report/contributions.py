@@ -14,13 +14,13 @@ MOST = 60  # words in the picture: the last ones
 
 def contributions(units: Sequence[str], values: Sequence[float], title: str, note: str) -> Figure:
     """Bars in nats, one a word, in the order of the text; against the choice in orange."""
-    shown, heights = list(units[-MOST:]), list(values[-MOST:])
+    shown, heights = [style.plain(unit) for unit in units[-MOST:]], list(values[-MOST:])
     below = 0.3 + max(style.text_width(word, style.SMALL) for word in shown)
-    width, height = max(0.9 + ROOM * len(shown), 5.2), 2.6 + below
+    width, height = max(1.0 + ROOM * len(shown), 5.2), 2.6 + below
     figure = style.new_figure(width, height)
-    style.heading(figure, title, note)
+    style.heading(figure, style.plain(title), note)
     axes = style.bare(
-        figure.add_axes((0.65 / width, below / height, ROOM * len(shown) / width, 1.75 / height))
+        figure.add_axes((0.75 / width, below / height, ROOM * len(shown) / width, 1.75 / height))
     )
     colors = [style.BLUE if value > 0 else style.ORANGE for value in heights]
     axes.bar(range(len(shown)), heights, color=colors, width=0.72)

@@ -67,6 +67,11 @@ def panel_title(axes: Any, text: str) -> None:
     axes.set_title(text, loc="left", color=SLATE, size=SMALL + 0.4, weight="bold", pad=4)
 
 
+def plain(text: str) -> str:
+    """A user's text as it is to be drawn: a dollar sign begins no maths."""
+    return text.replace("$", r"\$")
+
+
 def text_width(text: str, size: float) -> float:
     """Inches that the longest line of a text takes; `$...$` is read as maths."""
     lines = [line for line in text.split("\n") if line.strip()]

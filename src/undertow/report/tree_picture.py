@@ -43,7 +43,7 @@ def tree_picture(phrases: Sequence[dict[str, Any]], classes: Sequence[str]) -> F
             axes.text(
                 places[n],
                 levels[n] - 0.2,
-                phrase["text"],
+                style.plain(phrase["text"]),
                 ha="center",
                 va="top",
                 size=style.SMALL,
@@ -57,7 +57,7 @@ def _node(axes: Any, x: float, y: float, phrase: dict[str, Any], classes: Sequen
     strong = shades(classes.index(phrase["label"]) / max(len(classes) - 1, 1))
     share = 0.25 + 0.75 * phrase["p"]
     color = tuple(1 - share * (1 - part) for part in strong[:3])  # opaque, so that no line shows through
-    told = phrase["label"] if len(phrase["label"]) <= 3 else phrase["label"][:3]
+    told = style.plain(phrase["label"][:3])
     axes.text(
         x, y, told, ha="center", va="center", size=7.5, color=style.INK, zorder=3,
         bbox={
@@ -90,7 +90,7 @@ def _places(phrases: Sequence[dict[str, Any]], leaves: Sequence[int]) -> tuple[l
     """Words side by side, a phrase over the middle of its parts."""
     places, x = [0.0] * len(phrases), 0.25
     for leaf in leaves:
-        wide = max(style.text_width(phrases[leaf]["text"], style.SMALL), 0.3)
+        wide = max(style.text_width(style.plain(phrases[leaf]["text"]), style.SMALL), 0.3)
         places[leaf] = x + wide / 2
         x += wide + GAP
     for n, phrase in enumerate(phrases):

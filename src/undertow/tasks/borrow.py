@@ -12,8 +12,6 @@ import torch
 from torch import Tensor
 
 from undertow.errors import RunError
-from undertow.recurrent.recurrent import Recurrent
-from undertow.tasks.network import name_of
 from undertow.tasks.recipe import Job, Recipe, find
 from undertow.tasks.trained import read_known
 from undertow.training.checkpoints import read_tensors
@@ -32,7 +30,8 @@ def borrow(job: Job, recipe: Recipe, source: str | Path) -> str:
     run = open_run(source)
     theirs = _rows_of(run)
     tensors, own, by_row = _best(run), job.model.state_dict(), recipe.rows(job.vocabulary)
-    unlike = _unlike(run, job, {key: t for key, t in tensors.items() if key not in by_row}, set(by_row))
+    cells = str((run.config.get("cell") or {}).get("name")), str(recipe.describe(job.options)["name"])
+    unlike = _unlike(cells, job, {key: t for key, t in tensors.items() if key not in by_row}, set(by_row))
     if unlike:
         raise RunError(
             f"--from {run.path}: its network has {unlike[0]}, this one {unlike[1]}. "
@@ -70,9 +69,10 @@ def _best(run: Run) -> dict[str, Tensor]:
     return read_tensors(run.path / "checkpoints" / f"{name}.safetensors")
 
 
-def _unlike(run: Run, job: Job, tensors: dict[str, Tensor], by_row: set[str]) -> tuple[str, str] | None:
+def _unlike(
+    cells: tuple[str, str], job: Job, tensors: dict[str, Tensor], by_row: set[str]
+) -> tuple[str, str] | None:
     """What theirs has and what ours has instead, where the two networks are not the same."""
-    cells = str((run.config.get("cell") or {}).get("name")), _cell(job)
     if cells[0] != cells[1]:  # two cells may have tensors alike and mean something else by them
         return cells[0], cells[1]
     own = {key: t for key, t in job.model.state_dict().items() if key not in by_row}
@@ -81,10 +81,6 @@ def _unlike(run: Run, job: Job, tensors: dict[str, Tensor], by_row: set[str]) ->
         if theirs != ours:
             return f"{key} of {theirs}" if theirs else f"no {key}", str(ours) if ours else "has not"
     return None
-
-
-def _cell(job: Job) -> str:
-    return name_of(next(m for m in job.model.modules() if isinstance(m, Recurrent)).cell)
 
 
 def _shape(tensor: Tensor | None) -> tuple[int, ...] | None:

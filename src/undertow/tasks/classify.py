@@ -360,7 +360,7 @@ class Classify:
         """
         if asked.next is not None:
             raise SettingError("This run tells labels, not characters: ask for one with --label.")
-        return explain_class(model, vocabulary, asked)
+        return explain_class(model, vocabulary, asked, options.longest)
 
     def score_file(
         self, model: ManyToOne, vocabulary: Reader, path: str, options: ClassifyOptions

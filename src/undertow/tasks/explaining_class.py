@@ -75,22 +75,24 @@ class ClassExplanation:
         return (*share_notes(self.share_of_last), *_told(self.ending))
 
 
-def explain_class(model: ManyToOne, reader: Reader, asked: Any) -> ClassExplanation:
+def explain_class(model: ManyToOne, reader: Reader, asked: Any, longest: int) -> ClassExplanation:
     """Take ln p of a label apart.
 
     Args:
         model: trained.
         reader: its units and classes.
         asked: text, label (None: the likeliest) and method.
+        longest: units that are read; of a longer text the last ones.
 
     Raises:
         SettingError: no such label.
         DataError: no text.
     """
-    units = reader.tokens.pieces(asked.text)
+    units = reader.tokens.pieces(asked.text)[-longest:]
     if not units:
         raise DataError("Give a text of at least one word.")
-    tokens, lengths = torch.from_numpy(reader.tokens.encode(asked.text))[:, None], torch.tensor([len(units)])
+    ids = reader.tokens.encode(asked.text)[-longest:]
+    tokens, lengths = torch.from_numpy(ids)[:, None], torch.tensor([len(units)])
     number = _asked_for(model, reader, tokens, lengths, asked.label)
 
     def score(output: Any) -> Tensor:
@@ -109,17 +111,19 @@ def explain_class(model: ManyToOne, reader: Reader, asked: Any) -> ClassExplanat
         found.steps,
         tuple(pooled),
         shares_of_last(found, len(units)),
-        ending_of(model, reader, asked.text),
+        ending_of(model, reader, asked.text, longest),
     )
 
 
-def ending_of(model: ManyToOne, reader: Reader, text: str) -> Ending | None:
+def ending_of(model: ManyToOne, reader: Reader, text: str, longest: int = 10_000) -> Ending | None:
     """The last sentence beside what stands before it; None where a text cannot be parted."""
     parted = _parted(reader, text)
     if parted is None:
         return None
     before, end = parted
-    (label, _), (at_end, p), (label_before, p_before) = (_said(model, reader, t) for t in (text, end, before))
+    (label, _), (at_end, p), (label_before, p_before) = (
+        _said(model, reader, t, longest) for t in (text, end, before)
+    )
     return Ending(end, at_end, p, label_before, p_before, at_end == label and label_before != label)
 
 
@@ -135,8 +139,8 @@ def _parted(reader: Reader, text: str) -> tuple[str, str] | None:
     return " ".join(words[:cut]), " ".join(words[cut:])
 
 
-def _said(model: ManyToOne, reader: Reader, text: str) -> tuple[str, float]:
-    ids = reader.tokens.encode(text)
+def _said(model: ManyToOne, reader: Reader, text: str, longest: int) -> tuple[str, float]:
+    ids = reader.tokens.encode(text)[-longest:]
     with torch.no_grad():
         p = torch.softmax(model(torch.from_numpy(ids)[:, None], torch.tensor([len(ids)])).scores[0], -1)
     return reader.classes.names[int(p.argmax())], float(p.max())

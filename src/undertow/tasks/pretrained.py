@@ -12,7 +12,7 @@ from torch import nn
 
 from undertow.data.tokens import Tokens
 from undertow.data.vectors import read_vectors
-from undertow.errors import SettingError
+from undertow.errors import DataError, SettingError
 
 MARKS = 2  # the first two names of a vocabulary stand for no word
 SPREAD = 0.5  # of all numbers of the table together; tables differ in scale by a hundred
@@ -26,7 +26,7 @@ def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> tuple[Tokens
 
     Raises:
         SettingError: the vocabulary is not of words.
-        DataError: the file cannot be used.
+        DataError: the file cannot be used, or tells no words apart.
     """
     if tokens.units != "words":
         raise SettingError(f"--vectors are of words: leave out --units {tokens.units}.")
@@ -37,7 +37,10 @@ def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> tuple[Tokens
     kept = found.known.copy()
     kept[: len(tokens.names)] = True
     known, table = found.known[kept], found.table[kept]
-    table *= SPREAD / float(table[known].std())
+    spread = float(table[known].std())
+    if not spread:
+        raise DataError(f"{path}: all its numbers are the same, so that it tells no word from another.")
+    table *= SPREAD / spread
     draws = np.random.default_rng(0).normal(0, SPREAD, (int((~known).sum()), table.shape[1]))
     table[~known] = draws.astype(np.float32)
     table[0] = 0.0

@@ -92,6 +92,8 @@ class Trained(Run):
             DataError: an input cannot be read.
         """
         predict = use_of(self.recipe, "predict")
+        for number, text in enumerate(inputs, start=1):
+            _check_characters(text, f"input {number}")
         answers: list[dict[str, Any]] = predict(self.model, self.vocabulary, list(inputs), self.options)
         return answers
 
@@ -111,6 +113,7 @@ class Trained(Run):
             DataError: the text cannot be read.
         """
         explain = use_of(self.recipe, "explain")
+        _check_characters(text, "the text")
         return explain(self.model, self.vocabulary, Question(text, next, label, method), self.options)
 
     def score_on(
@@ -220,3 +223,13 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value.item() if hasattr(value, "item") else value
+
+
+def _check_characters(text: str, where: str) -> None:
+    """Bytes that are no UTF-8 come from a terminal as halves of characters, which nobody can write down.
+
+    Raises:
+        DataError: there are such.
+    """
+    if any("\ud800" <= character <= "\udfff" for character in text):
+        raise DataError(f"{where} is not UTF-8: {text[:60]!a}. Is the terminal in another encoding?")
