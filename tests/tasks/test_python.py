@@ -130,7 +130,7 @@ def test_numbers_of_numpy_are_numbers(quick):
 
 
 @pytest.mark.parametrize(
-    ("recipe", "sentence"), [("name", "Did you mean names"), ("translate", "Recipes: names, text")]
+    ("recipe", "sentence"), [("name", "Did you mean names"), ("zzz", "Recipes: names, text")]
 )
 def test_a_wrong_recipe_is_named(recipe, sentence):
     with pytest.raises(SettingError, match=sentence):
