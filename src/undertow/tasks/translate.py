@@ -4,7 +4,8 @@
     score       BLEU, greedy and by beam search
     predict     translations; explain    which words were looked at for each word that was written
 
-Unknown words are copied: where the unknown word is written, the word of the source that was looked at most stands.
+Unknown words are copied: where the unknown word is written, the unknown word of the source that was looked at most
+stands, or any word where all are known.
 Pairs in 80 / 10 / 10 by a hash of the side that repeats more, or files of their own.
 Axes: S source steps, T target steps, B pairs.
 """

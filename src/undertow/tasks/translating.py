@@ -122,8 +122,10 @@ def _told(languages: Languages, text: str, found: Found, shares: Tensor) -> Tran
     read = languages.source.pieces(text) or [text]
     names = languages.target.names
     copied = [token == STRANGE for token in found.tokens]
+    strange = torch.from_numpy(languages.source.encode(text) == STRANGE)
     words = [
-        read[int(shares[n].argmax())] if copied[n] else names[token] for n, token in enumerate(found.tokens)
+        read[_copied(shares[n], strange)] if copied[n] else names[token]
+        for n, token in enumerate(found.tokens)
     ]
     return Translation(
         text,
@@ -134,6 +136,13 @@ def _told(languages: Languages, text: str, found: Found, shares: Tensor) -> Tran
         (*words, "(end)"),
         tuple(tuple(row) for row in shares.tolist()),
     )
+
+
+def _copied(shares: Tensor, strange: Tensor) -> int:
+    """Which word stands for the unknown one: of the unknown words that were read the one that was looked at most."""
+    if not bool(strange.any()):
+        return int(shares.argmax())
+    return int(shares.masked_fill(~strange, -1.0).argmax())
 
 
 def spelled(tokens: Tokens, words: Sequence[str]) -> str:
