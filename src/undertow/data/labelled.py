@@ -11,7 +11,7 @@ from undertow.data.opening import open_table
 from undertow.data.source import Format, Source, check_file, describe, format_meant
 from undertow.data.table import Form, Row, Table, Wanted
 from undertow.data.trees import Tree, sound_trees, trees
-from undertow.data.value import cleaned, fault_of, remedy_of, restored
+from undertow.data.value import checked_pair, remedy_of
 from undertow.errors import DataError, SettingError
 
 TEXT = Role(
@@ -107,7 +107,7 @@ def read_labelled(path: str | Path, how: Layout | None = None) -> Labelled:
     met: Counter[str] = Counter()
     with closing(table.rows):
         for row in table.rows:
-            text, label, fault = _checked(row, how)
+            text, label, fault = checked_pair(row.values, row.fault, ("text", "label"), how.max_length)
             if fault and not how.skip_bad:
                 remedy = remedy_of(fault, format)
                 raise DataError(f"{path}, {table.unit} {row.number:,}: {fault}. {remedy}")
@@ -187,17 +187,6 @@ def _root_label(tree: Tree) -> str:
     while not tree.labels[node] and len(tree.children[node]) == 1:
         (node,) = tree.children[node]
     return tree.labels[node]
-
-
-def _checked(row: Row, how: Layout) -> tuple[str, str, str]:
-    """The text, the label, and what is wrong with them."""
-    text, label = (restored(cleaned(value)) for value in row.values)
-    if row.fault:
-        return text, label, row.fault
-    for word, value in (("text", text), ("label", label)):
-        if fault := fault_of(value, how.max_length):
-            return text, label, f"the {word}: {fault}"
-    return text, label, ""
 
 
 def _keep(kept: dict[str, str], text: str, label: str) -> str:

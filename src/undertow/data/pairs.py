@@ -12,7 +12,7 @@ from undertow.data.decode import lines
 from undertow.data.opening import open_table
 from undertow.data.source import Format, Source, check_file, describe, format_meant
 from undertow.data.table import Form, Row, Table, Wanted
-from undertow.data.value import ROOM, cleaned, fault_of, remedy_of, restored, too_long
+from undertow.data.value import ROOM, checked_pair, remedy_of, too_long
 from undertow.errors import DataError, SettingError
 
 SOURCE = Role("source", ("source", "src"))
@@ -102,9 +102,10 @@ def read_pairs(paths: tuple[str | Path, ...], how: PairLayout | None = None) -> 
     where = " and ".join(map(str, paths))
     kept: dict[tuple[str, str], None] = {}
     met: Counter[str] = Counter()
+    names = SOURCE.word, TARGET.word
     with closing(table.rows):
         for row in table.rows:
-            source, target, fault = _checked(row, how)
+            source, target, fault = checked_pair(row.values, row.fault, names, how.max_length)
             if fault and not how.skip_bad:
                 remedy = remedy_of(fault, formats[0])
                 raise DataError(f"{where}, {table.unit} {row.number:,}: {fault}. {remedy}")
@@ -180,17 +181,6 @@ def _both(paths: tuple[str | Path, ...], how: PairLayout) -> Generator[Row, None
             "translation of the same line of the other, so the numbers must be the same. Mend the longer "
             "one: is there a line too many, or a line broken in two?"
         )
-
-
-def _checked(row: Row, how: PairLayout) -> tuple[str, str, str]:
-    """The source, the target, and what is wrong with them."""
-    source, target = (restored(cleaned(value)) for value in row.values)
-    if row.fault:
-        return source, target, row.fault
-    for role, value in ((SOURCE, source), (TARGET, target)):
-        if fault := fault_of(value, how.max_length):
-            return source, target, f"the {role.word}: {fault}"
-    return source, target, ""
 
 
 def _keep(kept: dict[tuple[str, str], None], pair: tuple[str, str]) -> str:

@@ -29,6 +29,7 @@ Merges = tuple[tuple[str, str], ...]
 
 FORMAT = 1
 END, UNKNOWN = "(end)", "(unknown)"  # no unit is called so: brackets come off a word
+AT_END, STRANGE = 0, 1  # their numbers
 START = "▁"  # of a piece that follows white space
 SUBWORDS = 8192  # names, unless `most` says otherwise
 LONGEST = 64  # characters that merges look at together; a longer word is cut
@@ -80,9 +81,7 @@ class Tokens:
             found, merges = _learn(_marked(texts, lower), least, most or SUBWORDS)
         else:
             table = cls(units, lower, (END, UNKNOWN))
-            seen = Counter(unit for text in texts for unit in table._units(text))
-            often = [unit for unit, count in seen.items() if count >= least]
-            found, merges = sorted(often, key=lambda unit: (-seen[unit], unit)), ()
+            found, merges = most_frequent((u for text in texts for u in table._units(text)), least), ()
         if not found:
             raise DataError(f"no unit is seen {least} times or more: the texts hold no {units} to learn.")
         return cls(units, lower, (END, UNKNOWN, *found)[:most], merges)
@@ -95,7 +94,12 @@ class Tokens:
     def encode(self, text: str) -> NDArray[np.int64]:
         """Which indices are the units of this text? 1 where a unit is not known; no end mark is added."""
         table = self._table
-        return np.array([table.get(unit, 1) for unit in self._units(text)], dtype=np.int64)
+        return np.array([table.get(unit, STRANGE) for unit in self._units(text)], dtype=np.int64)
+
+    def row(self, text: str) -> NDArray[np.int64]:
+        """What does a network read of this text? One unknown unit, where it has none."""
+        ids = self.encode(text)
+        return ids if len(ids) else np.array([STRANGE])
 
     def pieces(self, text: str) -> list[str]:
         """How does the text spell its units? One for each index of `encode`, in the case of the text."""
@@ -178,6 +182,12 @@ class Tokens:
         if not 0 <= index < self.size:
             raise DataError(f"index {index} is not of these units, which have 0 to {self.size - 1}.")
         return self.names[index]
+
+
+def most_frequent(units: Iterable[str], least: int) -> list[str]:
+    """Which units are met so often? The most frequent first, those as frequent by their spelling."""
+    seen = Counter(units)
+    return sorted((unit for unit in seen if seen[unit] >= least), key=lambda unit: (-seen[unit], unit))
 
 
 def split_words(text: str, lower: bool) -> list[str]:

@@ -33,6 +33,17 @@ def fault_of(value: str, max_length: int) -> str:
     return f"control character U+{ord(found[0]):04X} at character {found.start() + 1}" if found else ""
 
 
+def checked_pair(
+    values: tuple[str | None, ...], fault: str, names: tuple[str, str], max_length: int
+) -> tuple[str, str, str]:
+    """Which two strings does this row hold, and what is wrong with them? What is wrong with the row goes before."""
+    first, second = (restored(cleaned(value)) for value in values)
+    for name, value in zip(names, (first, second), strict=True):
+        found = fault_of(value, max_length)
+        fault = fault or (f"the {name}: {found}" if found else "")
+    return first, second, fault
+
+
 def too_long(max_length: int) -> str:
     """How is it said that a string is too long?"""
     return f"longer than {max_length:,} characters"

@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 
 from undertow.report import style
+from undertow.report.heatmap import DARK, Sides, fields
 
 FIELD = 0.3  # inches
 LONG = 24  # letters of a word
@@ -29,15 +29,7 @@ def attention_map(told: dict[str, Any]) -> Figure:
     axes = figure.add_axes(
         (room / width, 0.15 / height, FIELD * len(read) / width, FIELD * len(written) / height)
     )
-    shades = LinearSegmentedColormap.from_list("looked", [style.INK, style.SLATE, style.PAPER])
-    axes.pcolormesh(shares, cmap=shades, vmin=0, vmax=1, edgecolors=style.MUTED, linewidth=0.3)
-    axes.set_xticks([n + 0.5 for n in range(len(read))], read, rotation=90)
-    axes.set_yticks([n + 0.5 for n in range(len(written))], written)
-    axes.tick_params(length=0, labelsize=style.SMALL, labelcolor=style.INK)
-    axes.tick_params(axis="x", labeltop=True, labelbottom=False)
-    axes.set_ylim(len(written), 0)
-    for side in axes.spines.values():
-        side.set_visible(False)
+    fields(axes, shares, Sides(written, read), DARK)
     return figure
 
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.report import words
+from undertow.report.parts import PARTS, part_to_judge_by
 
 
 def held_out_classes(score: dict[str, Any] | None) -> tuple[str, dict[str, Any]] | None:
     """The part to judge by, test or validation, and its figures; None where no labels were told."""
-    for part in ("test", "validation"):
-        entry = (score or {}).get(part)
-        if isinstance(entry, dict) and words.is_number(entry.get("accuracy")) and entry.get("confusion"):
-            return part, entry
-    return None
+    return part_to_judge_by(
+        score, lambda entry: words.is_number(entry.get("accuracy")) and bool(entry.get("confusion"))
+    )
 
 
 def class_verdict(score: dict[str, Any] | None) -> str:
@@ -22,8 +21,9 @@ def class_verdict(score: dict[str, Any] | None) -> str:
     if found is None or score is None:
         return ""
     part, entry = found
-    unseen = "it never saw" if part == "test" else "held out for validation"
-    told = [f"{percent(entry['accuracy'])} of {words.count(entry['texts'])} texts {unseen} are told rightly"]
+    told = [
+        f"{percent(entry['accuracy'])} of {words.count(entry['texts'])} texts {PARTS[part]} are told rightly"
+    ]
     beside = [
         f"{name} {percent(other['accuracy'])}"
         for name, other in (score.get("baselines") or {}).items()

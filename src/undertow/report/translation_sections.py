@@ -5,15 +5,12 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.report.markup import Markup, join, picture, section, tag
+from undertow.report.parts import PARTS, part_to_judge_by
 
 
 def held_out_pairs(score: dict[str, Any] | None) -> tuple[str, dict[str, Any]] | None:
     """The part with BLEU, and its figures; None where nothing was translated."""
-    for part in ("test", "validation"):
-        entry = (score or {}).get(part)
-        if isinstance(entry, dict) and "beam" in entry:
-            return part, entry
-    return None
+    return part_to_judge_by(score, lambda entry: "beam" in entry)
 
 
 def translation_verdict(score: dict[str, Any] | None) -> str:
@@ -22,10 +19,9 @@ def translation_verdict(score: dict[str, Any] | None) -> str:
     if found is None:
         return ""
     part, of = found
-    unseen = "it never saw" if part == "test" else "held out for validation"
     return (
-        f"BLEU {of['beam']['cased']:.1f} on {of['pairs']:,} sentences {unseen}, following {of['beam_width']} at once; "
-        f"{of['greedy']['cased']:.1f} greedily; lower-cased {of['beam']['lower_cased']:.1f} and "
+        f"BLEU {of['beam']['cased']:.1f} on {of['pairs']:,} sentences {PARTS[part]}, following {of['beam_width']} "
+        f"at once; {of['greedy']['cased']:.1f} greedily; lower-cased {of['beam']['lower_cased']:.1f} and "
         f"{of['greedy']['lower_cased']:.1f}."
     )
 

@@ -4,6 +4,7 @@ from operator import itemgetter
 from typing import Any
 
 from undertow.report import words
+from undertow.report.parts import PARTS, part_to_judge_by
 
 
 def verdict(config: dict[str, Any], score: dict[str, Any] | None) -> str:
@@ -19,11 +20,8 @@ def verdict(config: dict[str, Any], score: dict[str, Any] | None) -> str:
 
 def held_out(score: dict[str, Any]) -> tuple[str, dict[str, Any]]:
     """The part to judge by: the test where there is one, else validation."""
-    for part in ("test", "validation"):
-        entry = score.get(part)
-        if isinstance(entry, dict) and words.is_number(entry.get("nats_per_char")):
-            return part, entry
-    return "", {}
+    found = part_to_judge_by(score, lambda entry: words.is_number(entry.get("nats_per_char")))
+    return found or ("", {})
 
 
 def tables(score: dict[str, Any]) -> list[tuple[str, float]]:
@@ -41,8 +39,7 @@ def _held_out(config: dict[str, Any], score: dict[str, Any]) -> str:
     noun, key = ("characters", "characters") if recipe == "text" else ("names", "strings")
     number = entry.get(key)
     much = f"{words.count(number)} {noun}" if words.is_number(number) else noun
-    unseen = "it never saw" if part == "test" else "held out for validation"
-    return f"{words.nats(entry['nats_per_char'])} nats a character on {much} {unseen}"
+    return f"{words.nats(entry['nats_per_char'])} nats a character on {much} {PARTS[part]}"
 
 
 def _tables(score: dict[str, Any]) -> str:

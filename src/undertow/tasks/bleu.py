@@ -6,6 +6,7 @@ Source: Papineni et al. 2002; Post 2018.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from importlib.util import find_spec
 from typing import Any
 
 from undertow.errors import MissingExtraError
@@ -17,12 +18,10 @@ def check_sacrebleu() -> None:
     Raises:
         MissingExtraError: it is not.
     """
-    try:
-        import sacrebleu  # noqa: F401
-    except ImportError as error:
+    if find_spec("sacrebleu") is None:
         raise MissingExtraError(
             'Translations are scored by sacrebleu, which is not installed: pip install "undertow[text]".'
-        ) from error
+        )
 
 
 def bleu(said: Sequence[str], references: Sequence[str]) -> dict[str, Any]:

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from undertow.data.bag import bag_of_words, majority
 from undertow.data.class_figures import figures
+from undertow.training.loop import Judged
 
 NAMED = {"nats": "nats_per_text", "classes": "by_class"}  # in a score there are other classes, and other nats
 SHOWN = 12  # texts that were surely wrong
@@ -45,7 +46,8 @@ def surely_wrong(
     ]
 
 
-def judged(p: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, float]:
-    """Nats a text, and how many are right."""
+def judged(p: NDArray[np.float64], labels: NDArray[np.int64], keep: str) -> Judged:
+    """Nats a text, and how many are right: what the best weights are told by is asked for."""
     nats = -np.log(np.maximum(p[np.arange(len(p)), labels], 1e-12)).mean()
-    return {"nats_per_text": float(nats), "accuracy": float((p.argmax(1) == labels).mean())}
+    told = {"nats_per_text": float(nats), "accuracy": float((p.argmax(1) == labels).mean())}
+    return Judged(told["nats_per_text"] if keep == "nats" else 1 - told["accuracy"], told)

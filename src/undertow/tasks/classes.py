@@ -37,6 +37,16 @@ class Classes:
             raise DataError(f"The label {label!r} is none of {', '.join(self.names)}.")
         return self.names.index(name)
 
+    def named(self, name: str) -> int:
+        """Which class is called so?
+
+        Raises:
+            SettingError: none.
+        """
+        if name not in self.names:
+            raise SettingError(f"There is no label {name!r}. Labels: {', '.join(self.names)}.")
+        return self.names.index(name)
+
     def known(self, labels: Sequence[str]) -> list[bool]:
         """Which labels belong to a class?"""
         if self.cuts:

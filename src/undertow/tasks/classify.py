@@ -25,7 +25,7 @@ from torch.nn import functional
 from undertow.data.batches import buckets, count, side_by_side
 from undertow.data.inspection import inspect_labelled
 from undertow.data.labelled import Labelled, Layout, read_labelled
-from undertow.data.tokens import Tokens, Units
+from undertow.data.tokens import STRANGE, Tokens, Units
 from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.shapes import check_share
@@ -41,7 +41,6 @@ from undertow.training.options import Training
 from undertow.wiring.many_to_one import ManyToOne
 from undertow.wiring.self_attention import SelfAttention
 
-UNKNOWN = 1  # the number of the unit that stands for all others
 ROWS = 256  # texts read side by side where nothing is learned
 
 
@@ -215,12 +214,12 @@ class ClassifyTask:
 
     def _blurred(self, tokens: Tensor) -> Tensor:
         share = self.options.word_dropout
-        return tokens.masked_fill(torch.rand(tokens.shape) < share, UNKNOWN) if share else tokens
+        return tokens.masked_fill(torch.rand(tokens.shape) < share, STRANGE) if share else tokens
 
     def validate(self) -> Judged:
         """Nats a text on the validation part, and how many are right."""
-        told = judged(probabilities(self.model, self.held_out.rows), self.held_out.labels)
-        return Judged(told["nats_per_text"] if self.options.keep == "nats" else 1 - told["accuracy"], told)
+        p = probabilities(self.model, self.held_out.rows)
+        return judged(p, self.held_out.labels, self.options.keep)
 
 
 @dataclass
@@ -265,12 +264,12 @@ class ClassifyJob:
         scored = self.test or task.held_out
         p = probabilities(self.model, scored.rows)
         mixed = probabilities(self.model, shuffled(scored.rows, seed))
-        held = record(probabilities(self.model, task.held_out.rows), task.held_out.labels)
+        held = probabilities(self.model, task.held_out.rows) if self.test else p
         train = (task.train.texts, task.train.labels)
         return {
             "classes": list(names),
             "test": record(p, scored.labels) if self.test else None,
-            "validation": held,
+            "validation": record(held, task.held_out.labels),
             "baselines": baselines(train, (scored.texts, scored.labels), len(names)),
             "word_order": record(mixed, scored.labels),
             "surely_wrong": surely_wrong(p, scored.texts, scored.labels, names),
@@ -343,7 +342,7 @@ class Classify:
                 "text": text,
                 "label": names[int(of.argmax())],
                 "p": float(of.max()),
-                "unknown": int((row == UNKNOWN).sum()),
+                "unknown": int((row == STRANGE).sum()),
                 "probabilities": dict(zip(names, map(float, of), strict=True)),
             }
             for text, row, of in zip(texts, rows, p, strict=True)
@@ -394,8 +393,7 @@ RECIPE = Classify()
 
 def units_of(text: str, reader: Reader, options: ClassifyOptions) -> NDArray[np.int64]:
     """A text as the network reads it: the last units; one unknown unit where there is none."""
-    ids = reader.tokens.encode(text)[-options.longest :]
-    return ids if len(ids) else np.array([UNKNOWN])
+    return reader.tokens.row(text)[-options.longest :]
 
 
 def probabilities(model: ManyToOne, rows: Sequence[NDArray[Any]]) -> NDArray[np.float64]:

@@ -15,7 +15,7 @@ import torch
 from matplotlib.figure import Figure
 from torch import Tensor
 
-from undertow.errors import DataError, SettingError
+from undertow.errors import DataError
 from undertow.flow.attribution import Method, attribute
 from undertow.report.contributions import contributions
 from undertow.tasks.classes import Reader
@@ -93,14 +93,14 @@ def explain_class(model: ManyToOne, reader: Reader, asked: Any, longest: int) ->
         raise DataError("Give a text of at least one word.")
     ids = reader.tokens.encode(asked.text)[-longest:]
     tokens, lengths = torch.from_numpy(ids)[:, None], torch.tensor([len(units)])
-    number = _asked_for(model, reader, tokens, lengths, asked.label)
+    with torch.no_grad():
+        read = model(tokens, lengths)
+    number = int(read.scores[0].argmax()) if asked.label is None else reader.classes.named(asked.label)
 
     def score(output: Any) -> Tensor:
         return torch.log_softmax(output.scores[0].double(), -1)[number]
 
     found = attribute(model, tokens, lengths, score=score, method=asked.method)
-    with torch.no_grad():
-        pooled = model(tokens, lengths).shares[:, 0].tolist()
     return ClassExplanation(
         asked.method,
         asked.text,
@@ -109,7 +109,7 @@ def explain_class(model: ManyToOne, reader: Reader, asked: Any, longest: int) ->
         found.without,
         tuple(units),
         found.steps,
-        tuple(pooled),
+        tuple(read.shares[:, 0].tolist()),
         shares_of_last(found, len(units)),
         ending_of(model, reader, asked.text, longest),
     )
@@ -144,16 +144,6 @@ def _said(model: ManyToOne, reader: Reader, text: str, longest: int) -> tuple[st
     with torch.no_grad():
         p = torch.softmax(model(torch.from_numpy(ids)[:, None], torch.tensor([len(ids)])).scores[0], -1)
     return reader.classes.names[int(p.argmax())], float(p.max())
-
-
-def _asked_for(model: ManyToOne, reader: Reader, tokens: Tensor, lengths: Tensor, label: str | None) -> int:
-    names = reader.classes.names
-    if label is None:
-        with torch.no_grad():
-            return int(model(tokens, lengths).scores[0].argmax())
-    if label not in names:
-        raise SettingError(f"There is no label {label!r}. Labels: {', '.join(names)}.")
-    return names.index(label)
 
 
 def _told(ending: Ending | None) -> tuple[str, ...]:

@@ -11,7 +11,6 @@ from matplotlib.figure import Figure
 from torch import Tensor
 
 from undertow.data.trees import Tree
-from undertow.errors import SettingError
 from undertow.report.tree_picture import tree_picture
 from undertow.tasks.classes import Reader
 from undertow.wiring.tree_labels import TreeLabels
@@ -77,7 +76,7 @@ def explain_tree(
     with torch.no_grad():
         x = model.embedding(batch.words)
         p = torch.log_softmax(_scores(model, x, batch).double(), -1)
-        chosen = int(p[-1].argmax()) if label is None else _number(names, label)
+        chosen = int(p[-1].argmax()) if label is None else reader.classes.named(label)
         without = []
         for leaf in range(len(x)):
             blank = x.clone()
@@ -96,9 +95,3 @@ def explain_tree(
 def _scores(model: TreeLabels, x: Tensor, batch: Any) -> Tensor:
     scores: Tensor = model.readout(model.read(x, batch.trees).h)
     return scores
-
-
-def _number(names: tuple[str, ...], label: str) -> int:
-    if label not in names:
-        raise SettingError(f"There is no label {label!r}. Labels: {', '.join(names)}.")
-    return names.index(label)

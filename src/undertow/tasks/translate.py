@@ -26,7 +26,7 @@ from undertow.cells import catalog
 from undertow.data.batches import PADDING, buckets, count, side_by_side
 from undertow.data.inspection import inspect_pairs
 from undertow.data.pairs import PairLayout, read_pairs
-from undertow.data.tokens import Tokens, Units
+from undertow.data.tokens import AT_END, Tokens, Units
 from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.shapes import check_share
@@ -42,7 +42,6 @@ from undertow.wiring.attention import Additive, Multiplicative
 from undertow.wiring.beam import Beam
 from undertow.wiring.unaligned import EncoderDecoder
 
-END = 0  # ends a target, and begins it
 SHOWN = 10  # translations with their maps, in the score
 
 
@@ -161,8 +160,8 @@ class Encoded:
     def batch(self, members: Sequence[int] | NDArray[Any]) -> Batch:
         """Some of them."""
         source, lengths = side_by_side([self.sources[n] for n in members])
-        given, sizes = side_by_side([np.concatenate([[END], self.targets[n]]) for n in members])
-        wanted, _ = side_by_side([np.concatenate([self.targets[n], [END]]) for n in members])
+        given, sizes = side_by_side([np.concatenate([[AT_END], self.targets[n]]) for n in members])
+        wanted, _ = side_by_side([np.concatenate([self.targets[n], [AT_END]]) for n in members])
         steps = torch.arange(len(wanted))[:, None]
         return Batch(source, lengths, given, wanted.masked_fill(steps >= sizes, PADDING))
 
@@ -380,11 +379,8 @@ def scores(
 
 def encoded(sources: Sequence[str], targets: Sequence[str], languages: Languages) -> Encoded:
     """Pairs as rows of units; an empty source as one unknown unit."""
-    read = [languages.source.encode(text) for text in sources]
-    return Encoded(
-        [row if len(row) else np.array([1]) for row in read],
-        [languages.target.encode(text) for text in targets],
-    )
+    read, written = languages.source, languages.target
+    return Encoded([read.row(text) for text in sources], [written.encode(text) for text in targets])
 
 
 def nats(model: EncoderDecoder, pairs: Encoded, batch: int = 128) -> float:

@@ -10,16 +10,16 @@ from typing import Any
 import numpy as np
 import torch
 from matplotlib.figure import Figure
+from numpy.typing import NDArray
 from torch import Tensor
 
 from undertow.data.batches import side_by_side
-from undertow.data.tokens import Tokens
+from undertow.data.tokens import AT_END, END, START, STRANGE, Tokens
 from undertow.report.attention_map import attention_map
 from undertow.tasks.languages import Languages
 from undertow.wiring.beam import Beam, Found, search
 from undertow.wiring.unaligned import EncoderDecoder, Progress, rows_of
 
-END, STRANGE = 0, 1
 ROWS = 100  # texts side by side
 BEFORE = re.compile(r" ([,.;:!?…)\]}%»”])")  # no space stands before these
 BEHIND = re.compile(r"([(\[{«“„]) ")
@@ -85,8 +85,7 @@ def translate(
     model: EncoderDecoder, languages: Languages, texts: Sequence[str], how: Beam
 ) -> list[Translation]:
     """The best translation that is found of each text, the model in the mode it is in."""
-    rows = [languages.source.encode(text) for text in texts]
-    rows = [row if len(row) else np.array([STRANGE]) for row in rows]
+    rows = [languages.source.row(text) for text in texts]
     order = np.argsort([len(row) for row in rows], kind="stable")
     found: dict[int, Translation] = {}
     for at in range(0, len(order), ROWS):
@@ -96,7 +95,7 @@ def translate(
         shares = _looked_at(model, source, lengths, best)
         for column, (n, one) in enumerate(zip(members, best, strict=True)):
             looked = shares[: len(one.tokens) + 1, column, : len(rows[n])]
-            found[n] = _told(languages, texts[n], one, looked)
+            found[n] = _told(languages, (texts[n], rows[n]), one, looked)
     return [found[n] for n in range(len(texts))]
 
 
@@ -107,22 +106,25 @@ def _searched(model: EncoderDecoder, source: Tensor, lengths: Tensor, how: Beam)
 
     with torch.no_grad():
         begun = model.encode(source, lengths)
-    first = torch.full((source.shape[1],), END)
-    return [found[0] for found in search(step, rows_of, begun, first, END, how)]
+    first = torch.full((source.shape[1],), AT_END)
+    return [found[0] for found in search(step, rows_of, begun, first, AT_END, how)]
 
 
 def _looked_at(model: EncoderDecoder, source: Tensor, lengths: Tensor, found: Sequence[Found]) -> Tensor:
     """[T, B, S] for the whole of what was written."""
-    given, _ = side_by_side([np.array([END, *one.tokens]) for one in found])
+    given, _ = side_by_side([np.array([AT_END, *one.tokens]) for one in found])
     with torch.no_grad():
         return model(source, given, lengths)[1]  # type: ignore[no-any-return]
 
 
-def _told(languages: Languages, text: str, found: Found, shares: Tensor) -> Translation:
+def _told(
+    languages: Languages, source: tuple[str, NDArray[np.int64]], found: Found, shares: Tensor
+) -> Translation:
+    text, row = source
     read = languages.source.pieces(text) or [text]
     names = languages.target.names
     copied = [token == STRANGE for token in found.tokens]
-    strange = torch.from_numpy(languages.source.encode(text) == STRANGE)
+    strange = torch.from_numpy(row == STRANGE)
     words = [
         read[_copied(shares[n], strange)] if copied[n] else names[token]
         for n, token in enumerate(found.tokens)
@@ -133,7 +135,7 @@ def _told(languages: Languages, text: str, found: Found, shares: Tensor) -> Tran
         found.score,
         sum(copied),
         tuple(read),
-        (*words, "(end)"),
+        (*words, END),
         tuple(tuple(row) for row in shares.tolist()),
     )
 
@@ -150,5 +152,5 @@ def spelled(tokens: Tokens, words: Sequence[str]) -> str:
     if tokens.units == "characters":
         return "".join(words)
     if tokens.units == "subwords":
-        return "".join(words).replace("▁", " ").strip()
+        return "".join(words).replace(START, " ").strip()
     return BEHIND.sub(r"\1", BEFORE.sub(r"\1", " ".join(words)))

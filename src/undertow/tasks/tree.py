@@ -10,7 +10,6 @@ the sentence, or files of their own. Axes: N nodes and L leaves of a batch, C cl
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
@@ -23,7 +22,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from undertow.data.batches import buckets, count
-from undertow.data.tokens import END, UNKNOWN, Tokens
+from undertow.data.tokens import END, STRANGE, UNKNOWN, Tokens, most_frequent
 from undertow.data.trees import Tree, trees_in
 from undertow.errors import DataError, SettingError
 from undertow.shapes import check_share, check_size
@@ -44,7 +43,6 @@ from undertow.wiring.tree_labels import TreeLabels
 
 DRAWN = 4  # trees in the report
 ROWS = 100  # trees side by side where nothing is learned
-STRANGE = 1  # the number of the word that stands for all others
 NONE = -100  # the class of a node that has none
 CELLS: dict[str, type[TreeCell]] = {
     "n-ary": NaryTreeLSTM,
@@ -190,9 +188,8 @@ class TreeTask:
 
     def validate(self) -> Judged:
         """Nats a root on the validation part, and how many roots are right."""
-        p = root_probabilities(self.model, self.held_out)
-        told = judged(p, self.held_out.root_labels)
-        return Judged(told["nats_per_text"] if self.options.keep == "nats" else 1 - told["accuracy"], told)
+        p = at_roots(all_probabilities(self.model, self.held_out), self.held_out)
+        return judged(p, self.held_out.root_labels, self.options.keep)
 
 
 @dataclass
@@ -235,17 +232,15 @@ class TreeJob:
         """test, validation, baselines, accuracy at all nodes, and the sentences that were surely wrong."""
         task, names = self.task, self.task.reader.classes.names
         scored = self.test or task.held_out
-        p = root_probabilities(self.model, scored)
-        held = record(root_probabilities(self.model, task.held_out), task.held_out.root_labels)
+        p = all_probabilities(self.model, scored)
+        held = all_probabilities(self.model, task.held_out) if self.test else p
         train = (task.train.texts, task.train.root_labels)
         return {
             "classes": list(names),
-            "test": {**record(p, scored.root_labels), **_all_nodes(self.model, scored)}
-            if self.test
-            else None,
-            "validation": {**held, **_all_nodes(self.model, task.held_out)},
+            "test": tree_record(p, scored) if self.test else None,
+            "validation": tree_record(held, task.held_out),
             "baselines": baselines(train, (scored.texts, scored.root_labels), len(names)),
-            "surely_wrong": surely_wrong(p, scored.texts, scored.root_labels, names),
+            "surely_wrong": surely_wrong(at_roots(p, scored), scored.texts, scored.root_labels, names),
             "trees": [self._drawn(scored, n) for n in _even(len(scored.trees))],
         }
 
@@ -351,8 +346,8 @@ class TreeRecipe:
         part = grove(read_trees(path, options.encoding, options.skip_bad).trees, vocabulary)
         if not len(part.rooted):
             raise DataError(f"{path}: no tree has a root with a class that the run knows.")
-        told = record(root_probabilities(model, part), part.root_labels)
-        return {"classes": list(vocabulary.classes.names), "test": {**told, **_all_nodes(model, part)}}
+        told = tree_record(all_probabilities(model, part), part)
+        return {"classes": list(vocabulary.classes.names), "test": told}
 
     def inspect(self, path: str, options: TreeOptions) -> dict[str, Any]:
         """What is understood of a file."""
@@ -389,18 +384,19 @@ def all_probabilities(model: TreeLabels, part: Grove) -> list[NDArray[np.float64
     return [found[n] for n in range(len(part.trees))]
 
 
-def root_probabilities(model: TreeLabels, part: Grove) -> NDArray[np.float64]:
-    """Of the roots that have a class [trees, C]."""
-    whole = all_probabilities(model, part)
-    return np.stack([whole[n][-1] for n in part.rooted])
+def at_roots(p: Sequence[NDArray[np.float64]], part: Grove) -> NDArray[np.float64]:
+    """Of the probabilities of all nodes those of the roots that have a class [trees, C]."""
+    return np.stack([p[n][-1] for n in part.rooted])
 
 
-def _all_nodes(model: TreeLabels, part: Grove) -> dict[str, Any]:
-    said = np.concatenate([p.argmax(1) for p in all_probabilities(model, part)])
-    truth = np.concatenate(part.labels)
+def tree_record(p: Sequence[NDArray[np.float64]], part: Grove) -> dict[str, Any]:
+    """The figures of one part at its roots, and how many of all nodes are right."""
+    said, truth = np.concatenate([own.argmax(1) for own in p]), np.concatenate(part.labels)
+    known = truth != NONE
     return {
-        "nodes": int((truth != NONE).sum()),
-        "node_accuracy": float((said == truth)[truth != NONE].mean()),
+        **record(at_roots(p, part), part.root_labels),
+        "nodes": int(known.sum()),
+        "node_accuracy": float((said == truth)[known].mean()),
     }
 
 
@@ -410,9 +406,8 @@ def _labels_of(trees: Sequence[Tree]) -> set[str]:
 
 def words_of(train: Sequence[Tree], options: TreeOptions) -> Tokens:
     lower = not options.keep_case
-    met = Counter(_spelled(tree.words[n], lower) for tree in train for n in tree.leaves)
-    often = sorted(
-        (word for word, times in met.items() if times >= options.least), key=lambda w: (-met[w], w)
+    often = most_frequent(
+        (_spelled(tree.words[n], lower) for tree in train for n in tree.leaves), options.least
     )
     return Tokens("words", lower, (END, UNKNOWN, *often))
 
