@@ -153,9 +153,11 @@ def test_a_row_that_is_held_out_is_not_trained_on(table, quick, tmp_path):
     assert run.score["test"] is None
     from undertow.tasks.labelled_parts import read_parts
 
-    options = run.options
-    parts = read_parts(options.data, options.validation, None, options.layout, False)
+    parts = read_parts(run.options)
     assert parts.leaked == 40
+    assert run.config["remarks"] == [
+        "40 texts of --data are in the validation or test file as well: they are not trained on."
+    ]
     assert not set(parts.train.texts) & set(parts.validation.texts)
 
 
@@ -164,11 +166,52 @@ def test_another_file_is_scored_and_a_strange_label_is_said(told, tmp_path):
     rows = [{"text": "a lovely day", "label": "good"}, {"text": "a grim day", "label": "odd"}]
     path.write_text("\n".join(json.dumps(row) for row in rows), encoding="utf-8")
     with pytest.raises(
-        DataError, match=r"other\.jsonl: 1 rows have labels that the run never saw, such as 'odd'"
+        DataError, match=r"other\.jsonl: 1 rows have labels that no training row has, such as 'odd'"
     ):
         told.score_on(path)
     found = told.score_on(path, skip_bad=True)
     assert (found["test"]["texts"], found["test"]["skipped"]) == (1, 1)
+
+
+def test_another_file_is_read_as_it_is_asked_to_be(told, tmp_path):
+    rows = list(sentences(20, seed=5).items())
+    (tmp_path / "bare.tsv").write_text("".join(f"{la}\t{text}\n" for text, la in rows), encoding="utf-8")
+    found = told.score_on(tmp_path / "bare.tsv", no_header=True, label="1", text="2")
+    assert found["test"]["texts"] == 20
+    with pytest.raises(SettingError, match="no option 'labl'"):
+        told.score_on(tmp_path / "bare.tsv", labl="1")
+    with pytest.raises(SettingError, match="One file at a time"):
+        told.score_on(tmp_path / "bare.tsv", tmp_path / "bare.tsv")
+
+
+def test_files_that_are_held_out_are_compared(table, quick, tmp_path):
+    rows = list(sentences(30, seed=9).items())
+    for name, part in (("held.tsv", rows[:20]), ("test.tsv", rows[10:])):
+        lines = "".join(f"{text}\t{label}\n" for text, label in part)
+        (tmp_path / name).write_text("text\tlabel\n" + lines, encoding="utf-8")
+    files = {"validation": tmp_path / "held.tsv", "test": tmp_path / "test.tsv"}
+    run = trained("classify", "run", data=table, **files, **{**SMALL, "steps": 2})
+    assert any(
+        said.startswith("10 texts are in the validation file and in the test")
+        for said in run.config["remarks"]
+    )
+    (tmp_path / "test.tsv").write_text("text\tlabel\na fine day\tgood\na grim day\todd\n", encoding="utf-8")
+    with pytest.raises(
+        DataError, match=r"test\.tsv: 1 rows have labels that no training row has, such as 'odd'"
+    ):
+        trained("classify", "other", data=table, **files, **{**SMALL, "steps": 2})
+    assert not (tmp_path / "other").exists()
+    run = trained("classify", "other", data=table, **files, skip_bad=True, **{**SMALL, "steps": 2})
+    assert any(
+        "left out: no training row has their label, such as 'odd'" in said for said in run.config["remarks"]
+    )
+    assert run.score["test"]["texts"] == 1
+
+
+def test_phrases_need_a_file_to_stop_by(tmp_path):
+    (tmp_path / "a.ptb").write_text("(1 (0 not) (1 good))\n" * 20)
+    with pytest.raises(SettingError, match="--phrases goes with --validation"):
+        trained("classify", "run", data=tmp_path / "a.ptb", phrases=True, **SMALL)
 
 
 def test_what_it_cannot_do_is_said(told):

@@ -259,7 +259,7 @@ def test_samples_that_cannot_be(names_run, wrong, error, sentence):
 
 
 def test_inspect_reads_without_training():
-    record = RECIPE.inspect("elements", NamesOptions())
+    record = RECIPE.inspect(NamesOptions(data=("elements",)))
     assert record["kept"] == 118
     assert record["split"] == {
         name: len(part) for name, part in vars(read_parts(NamesOptions(data=("elements",)))[0]).items()

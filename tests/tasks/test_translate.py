@@ -10,7 +10,7 @@ import undertow as ut
 from undertow.data.batches import PADDING
 from undertow.errors import DataError, SettingError
 from undertow.tasks.bleu import bleu
-from undertow.tasks.pair_parts import PairLayout, read_pair_parts
+from undertow.tasks.pair_parts import PairFiles, read_pair_parts
 from undertow.tasks.translate import TranslateOptions, encoded
 from undertow.wiring.beam import Beam
 
@@ -120,7 +120,7 @@ def test_batches_hold_every_pair_once(told):
 def test_all_translations_of_a_text_stand_in_one_part(tmp_path):
     rows = "".join(f"word{n // 3} here\tmot{n} ici\n" for n in range(300))
     (tmp_path / "p.tsv").write_text("source\ttarget\n" + rows, encoding="utf-8")
-    parts = read_pair_parts((str(tmp_path / "p.tsv"),), (), (), PairLayout())
+    parts = read_pair_parts(PairFiles(data=(str(tmp_path / "p.tsv"),)))
     sets = [set(part.sources) for part in (parts.train, parts.validation, parts.test)]
     assert not sets[0] & sets[1]
     assert not sets[0] & sets[2]

@@ -129,6 +129,21 @@ def test_bad_trees_are_said_with_their_line_or_counted(tmp_path, quick):
     assert found.config["data"][0]["skipped"] == 1
 
 
+def test_too_many_children_are_said_before_training(tmp_path, quick):
+    import undertow as ut
+
+    good = lines(40)
+    (tmp_path / "wide.ptb").write_text("\n".join([*good, "(2 (1 a) (1 b) (2 c))"]) + "\n")
+    with pytest.raises(
+        DataError, match=r"wide\.ptb, line 41: a node has 3 children, and the cell has places for 2"
+    ):
+        ut.train("tree", data=tmp_path / "wide.ptb", out="run", **SMALL)
+    assert not (tmp_path / "run").exists()
+    found = ut.train("tree", data=tmp_path / "wide.ptb", out="run", skip_bad=True, **{**SMALL, "steps": 2})
+    assert found.config["data"][0]["skipped"] == 1
+    ut.train("tree", data=tmp_path / "wide.ptb", out="any", cell="child-sum", **{**SMALL, "steps": 2})
+
+
 def test_what_is_asked_of_a_tree(told):
     with pytest.raises(DataError, match="holds no tree"):
         told.predict([""])
@@ -141,7 +156,7 @@ def test_what_is_asked_of_a_tree(told):
 def test_what_is_understood_of_a_file(file):
     from undertow.tasks.tree import RECIPE, TreeOptions
 
-    record = RECIPE.inspect(str(file), TreeOptions(data=(str(file),)))
+    record = RECIPE.inspect(TreeOptions(data=(str(file),)))
     assert record["kept"] == 300
     assert record["most_children"] == 2
     assert set(record["root_labels"]) <= {"0", "1", "2"}

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from undertow.data.labelled import Labelled
 from undertow.data.longtext import Text, split_tail
-from undertow.data.pairs import Pairs
+from undertow.data.pairs import Pairs, side_to_split_by
 from undertow.data.split import split_by_hash
 from undertow.data.strings import Strings
 from undertow.data.vocabulary import Vocabulary
@@ -122,11 +122,12 @@ def inspect_pairs(pairs: Pairs, validation: Pairs | None = None, test: Pairs | N
     Returns:
         files (the keys of `Source` of each, without the column); columns, source and target (the columns
         that were read), rows, duplicates, empty, skipped, kept; characters and length of both sides;
-        split and leakage as of `inspect_labelled`, by the source text: the split by hash counts pairs, and
-        all translations of a text are in one part; examples (`source`, `target`).
+        split as of `inspect_labelled`, by the side that repeats more: it counts pairs, and all pairs of a
+        text are in one part; leakage, of the sources; examples (`source`, `target`).
     """
     sides = {"source": pairs.sources, "target": pairs.targets}
     held = {name: part.sources for name, part in (("validation", validation), ("test", test)) if part}
+    side = list(sides.values())[side_to_split_by(list(zip(pairs.sources, pairs.targets, strict=True)))]
     return {
         "files": [{k: v for k, v in asdict(file).items() if k != "column"} for file in pairs.files],
         "columns": list(pairs.columns),
@@ -139,7 +140,7 @@ def inspect_pairs(pairs: Pairs, validation: Pairs | None = None, test: Pairs | N
         "kept": len(pairs.sources),
         "characters": {k: _characters(Vocabulary.of(texts, end=True)) for k, texts in sides.items()},
         "length": {k: _lengths([len(text) for text in texts]) for k, texts in sides.items()},
-        "split": _split(pairs.sources, held),
+        "split": _split(side, held),
         "leakage": _leakage(pairs.sources, held),
         "examples": [{k: texts[at] for k, texts in sides.items()} for at in _even(len(pairs.sources))],
     }

@@ -1,7 +1,7 @@
 """Pairs: texts and what each is translated to, out of a table or out of two files of lines."""
 
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Generator, Sequence
 from contextlib import closing
 from dataclasses import dataclass
 from itertools import zip_longest
@@ -68,6 +68,11 @@ class Pairs:
     skipped: int
     columns: tuple[str, ...]
     chosen: tuple[str, ...]
+
+
+def side_to_split_by(pairs: Sequence[tuple[str, str]]) -> int:
+    """Which side repeats more, 0 the source or 1 the target? All pairs of one such text belong into one part."""
+    return min((0, 1), key=lambda side: len({pair[side] for pair in pairs}))
 
 
 def read_pairs(paths: tuple[str | Path, ...], how: PairLayout | None = None) -> Pairs:

@@ -164,7 +164,9 @@ def data(config: dict[str, Any]) -> Markup:
         return Markup("")
     body = [tag("tr", *(_cell(entry, key) for key in heads)) for entry in files]
     top = tag("thead", tag("tr", *(tag("th", names[key], scope="col") for key in heads)))
-    return section("Data", tag("div", tag("table", top, tag("tbody", *body), class_="many"), class_="wide"))
+    remarks = [tag("p", str(remark)) for remark in config.get("remarks") or []]
+    many = tag("div", tag("table", top, tag("tbody", *body), class_="many"), class_="wide")
+    return section("Data", many, *remarks)
 
 
 def _cell(entry: dict[str, Any], key: str) -> Markup:

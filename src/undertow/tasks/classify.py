@@ -24,7 +24,7 @@ from torch.nn import functional
 
 from undertow.data.batches import buckets, count, side_by_side
 from undertow.data.inspection import inspect_labelled
-from undertow.data.labelled import Labelled, Layout, read_labelled
+from undertow.data.labelled import Labelled, read_labelled
 from undertow.data.tokens import STRANGE, Tokens, Units
 from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
@@ -33,9 +33,10 @@ from undertow.tasks.class_scores import baselines, judged, record, surely_wrong
 from undertow.tasks.classes import Classes, Reader, settle
 from undertow.tasks.explaining import Question
 from undertow.tasks.explaining_class import ClassExplanation, explain_class
-from undertow.tasks.labelled_parts import Parts, read_parts
+from undertow.tasks.labelled_parts import LabelledFiles, Parts, read_parts
 from undertow.tasks.network import Layers, check_fits, describe_cell, recurrent_of
-from undertow.tasks.pretrained import give_vectors, vectors_for
+from undertow.tasks.pretrained import Given, give_vectors, vectors_for
+from undertow.tasks.remarks import of_strangers, only_file
 from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
 from undertow.wiring.many_to_one import ManyToOne
@@ -45,31 +46,9 @@ ROWS = 256  # texts read side by side where nothing is learned
 
 
 @dataclass(frozen=True)
-class ClassifyOptions(Training, Layers):
+class ClassifyOptions(Training, Layers, LabelledFiles):
     """Train a network on a table of texts and labels."""
 
-    data: tuple[str, ...] = ()
-    """Tables with a column of texts and one of labels (CSV, TSV, JSON lines, Parquet), or trees in brackets."""
-    text: str | None = None
-    """The column of texts; its number, from 1, where there is no header."""
-    label: str | None = None
-    """The column of labels."""
-    no_header: bool = False
-    """The first row is data; columns are named 1, 2, 3, ..."""
-    format: Literal["csv", "tsv", "jsonl", "parquet", "trees"] | None = None
-    """What the files are, where their endings do not say it."""
-    validation: str | None = None
-    """A file of its own to stop by; then all of --data is trained on."""
-    test: str | None = None
-    """A file of its own to score once at the end."""
-    encoding: str = "utf-8"
-    """Of the files."""
-    max_length: int = 10_000
-    """Longest text in characters; a longer one is an error."""
-    skip_bad: bool = False
-    """Leave bad rows out, and say how many, in place of stopping."""
-    phrases: bool = False
-    """Of trees: train on every phrase, too, and not on whole sentences alone."""
     merge: tuple[str, ...] = ()
     """Classes made of labels: negative=0,1 positive=3,4. Rows with other labels are left out."""
     levels: int | None = None
@@ -125,10 +104,7 @@ class ClassifyOptions(Training, Layers):
         Training.check(self)
         Layers.check(self)
         check_share(self.word_dropout, "--word-dropout", "The network")
-        if not self.data:
-            raise SettingError("--data needs at least one file.")
-        if self.test and not self.validation:
-            raise SettingError("--test FILE goes with --validation FILE: give both or neither.")
+        self.check_files()
         if self.merge and self.levels:
             raise SettingError("Give one of --merge and --levels.")
         if self.levels is not None and self.levels < 2:
@@ -140,19 +116,6 @@ class ClassifyOptions(Training, Layers):
                 )
         if self.fixed_vectors and not self.vectors:
             raise SettingError("--fixed-vectors goes with --vectors FILE.")
-
-    @property
-    def layout(self) -> Layout:
-        """How the files are read."""
-        return Layout(
-            text=self.text,
-            label=self.label,
-            header=not self.no_header,
-            format=self.format,
-            encoding=self.encoding,
-            max_length=self.max_length,
-            skip_bad=self.skip_bad,
-        )
 
 
 class Batch(NamedTuple):
@@ -170,6 +133,7 @@ class Encoded:
     texts: tuple[str, ...]
     rows: list[NDArray[np.int64]]
     labels: NDArray[np.int64]
+    cut: int  # texts that are longer than what is read of them
 
     def batch(self, members: Sequence[int] | NDArray[Any]) -> Batch:
         """Some of them."""
@@ -229,6 +193,8 @@ class ClassifyJob:
     task: ClassifyTask
     parts: Parts
     test: Encoded | None
+    given: Given | None
+    remarks: list[str]
 
     @property
     def model(self) -> ManyToOne:
@@ -245,7 +211,7 @@ class ClassifyJob:
 
     @property
     def data(self) -> list[dict[str, Any]]:
-        return self.parts.records
+        return [*self.parts.records, *([self.given.record] if self.given else [])]
 
     @property
     def default_epochs(self) -> float:
@@ -286,16 +252,25 @@ class Classify:
     def prepare(self, options: ClassifyOptions) -> ClassifyJob:
         """Read, split and encode the texts; draw a fresh network."""
         options.check()
-        parts = read_parts(options.data, options.validation, options.test, options.layout, options.phrases)
+        parts = read_parts(options)
         classes = settle(parts.train.labels, options.merge, options.levels)
-        reader, options, vectors = _reader(options, classes, parts)
+        strangers = _strangers(parts, classes, options)
+        reader, given = _reader(options, classes, parts)
+        if given:
+            options = replace(options, embedding=given.width)
         train, validation = (_encoded(part, reader, options) for part in (parts.train, parts.validation))
         test = _encoded(parts.test, reader, options) if parts.test else None
         _check(train, validation, classes)
         model = self.build(options, reader)
-        if vectors is not None:
-            give_vectors(model.embedding, vectors, fixed=options.fixed_vectors)
-        return ClassifyJob(ClassifyTask(model, reader, train, validation, options), parts, test)
+        if given is not None:
+            give_vectors(model.embedding, given.table, fixed=options.fixed_vectors)
+        said = [
+            *parts.remarks,
+            *strangers,
+            *([given.remark] if given else []),
+            *_cut((train, validation, test), options.longest),
+        ]
+        return ClassifyJob(ClassifyTask(model, reader, train, validation, options), parts, test, given, said)
 
     def build(self, options: ClassifyOptions, vocabulary: Reader) -> ManyToOne:
         """A fresh network."""
@@ -361,31 +336,30 @@ class Classify:
             raise SettingError("This run tells labels, not characters: ask for one with --label.")
         return explain_class(model, vocabulary, asked, options.longest)
 
-    def score_file(
-        self, model: ManyToOne, vocabulary: Reader, path: str, options: ClassifyOptions
-    ) -> dict[str, Any]:
+    def score_file(self, model: ManyToOne, vocabulary: Reader, options: ClassifyOptions) -> dict[str, Any]:
         """Accuracy and the rest on another file.
 
         Raises:
             DataError: a label that the run never saw (unless --skip-bad).
         """
+        path = only_file(options)
         read = read_labelled(path, options.layout)
-        known = vocabulary.classes.known(read.labels)
-        strange = sorted({label for label, is_known in zip(read.labels, known, strict=True) if not is_known})
+        strange = _unknown(read.labels, vocabulary.classes)
         if strange and not (options.skip_bad or options.merge):
-            raise DataError(
-                f"{path}: {known.count(False):,} rows have labels that the run never saw, such as {strange[0]!r}. It "
-                f"knows {', '.join(vocabulary.classes.names)}. Leave them out with --skip-bad, or train again."
-            )
+            raise DataError(_strange_labels(path, strange, vocabulary.classes))
         part = _encoded(read, vocabulary, options)
         if not part.rows:
             raise DataError(f"{path}: no row has a label that the run knows.")
         told = record(probabilities(model, part.rows), part.labels)
-        return {"classes": list(vocabulary.classes.names), "test": {**told, "skipped": known.count(False)}}
+        return {"classes": list(vocabulary.classes.names), "test": {**told, "skipped": len(strange)}}
 
-    def inspect(self, path: str, options: ClassifyOptions) -> dict[str, Any]:
-        """What is understood of a file."""
-        return inspect_labelled(read_labelled(path, options.layout))
+    def inspect(self, options: ClassifyOptions) -> dict[str, Any]:
+        """What is understood of a file, and of those to hold out."""
+        held = (
+            read_labelled(path, options.layout) if path else None
+            for path in (options.validation, options.test)
+        )
+        return inspect_labelled(read_labelled(only_file(options), options.layout), *held)
 
 
 RECIPE = Classify()
@@ -414,25 +388,60 @@ def shuffled(rows: Sequence[NDArray[Any]], seed: int) -> list[NDArray[Any]]:
     return [rng.permutation(row) for row in rows]
 
 
-def _reader(
-    options: ClassifyOptions, classes: Classes, parts: Parts
-) -> tuple[Reader, ClassifyOptions, NDArray[np.float32] | None]:
-    """Units out of the training texts; with vectors, every word that they know as well, and as wide as they are."""
+def _reader(options: ClassifyOptions, classes: Classes, parts: Parts) -> tuple[Reader, Given | None]:
+    """Units out of the training texts; with vectors, every word that they know as well."""
     train = parts.train.texts
     tokens = Tokens.of(train, options.units, not options.keep_case, options.least, options.most_tokens)
     if options.vectors is None:
-        return Reader(tokens, classes), options, None
-    tokens, table = vectors_for(options.vectors, tokens, parts.texts)
-    return Reader(tokens, classes), replace(options, embedding=table.shape[1]), table
+        return Reader(tokens, classes), None
+    given = vectors_for(options.vectors, tokens, parts.texts)
+    return Reader(given.tokens, classes), given
+
+
+def _strangers(parts: Parts, classes: Classes, options: ClassifyOptions) -> list[str]:
+    """What is said of held-out rows whose label is none of the classes; --merge leaves such out on purpose.
+
+    Raises:
+        DataError: they come from a file of their own (unless --skip-bad).
+    """
+    left = []
+    for name, part in (("validation", parts.validation), ("test", parts.test)):
+        strange = _unknown(part.labels, classes) if part and not options.merge else []
+        if part and strange and parts.own_files and not options.skip_bad:
+            raise DataError(_strange_labels(part.source.path, strange, classes))
+        if strange:
+            left.append((name, len(strange), strange[0]))
+    return of_strangers(left)
+
+
+def _unknown(labels: Sequence[str], classes: Classes) -> list[str]:
+    known = classes.known(labels)
+    return sorted(label for label, is_known in zip(labels, known, strict=True) if not is_known)
+
+
+def _strange_labels(path: str, strange: Sequence[str], classes: Classes) -> str:
+    return (
+        f"{path}: {len(strange):,} rows have labels that no training row has, such as {strange[0]!r}. There are "
+        f"{', '.join(classes.names)}. Leave them out with --skip-bad, or correct the file."
+    )
+
+
+def _cut(parts: Sequence[Encoded | None], longest: int) -> list[str]:
+    """How many texts are longer than what is read of them."""
+    cut = sum(part.cut for part in parts if part)
+    return [
+        f"{cut:,} texts have more than {longest} units: their last {longest} are read (--longest)."
+    ] * bool(cut)
 
 
 def _encoded(part: Labelled, reader: Reader, options: ClassifyOptions) -> Encoded:
     known = reader.classes.known(part.labels)
     pairs = [(t, la) for t, la, is_known in zip(part.texts, part.labels, known, strict=True) if is_known]
     texts = tuple(text for text, _ in pairs)
-    rows = [units_of(text, reader, options) for text in texts]
+    whole = [reader.tokens.row(text) for text in texts]
+    rows, cut = [row[-options.longest :] for row in whole], sum(len(row) > options.longest for row in whole)
     labels = np.array([reader.classes.number(label) for _, label in pairs], dtype=np.int64)
-    return Encoded(texts, shuffled(rows, options.seed) if options.shuffle_words else rows, labels)
+    return Encoded(texts, shuffled(rows, options.seed) if options.shuffle_words else rows, labels, cut)
 
 
 def _check(train: Encoded, validation: Encoded, classes: Classes) -> None:

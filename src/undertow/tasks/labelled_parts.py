@@ -4,11 +4,61 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
 from undertow.data.labelled import Labelled, Layout, read_labelled
 from undertow.data.split import split_by_hash
-from undertow.errors import DataError
+from undertow.errors import DataError, SettingError
+from undertow.tasks import remarks
+
+
+@dataclass(frozen=True)
+class LabelledFiles:
+    """Files of texts and labels, and how they are read."""
+
+    data: tuple[str, ...] = ()
+    """Tables with a column of texts and one of labels (CSV, TSV, JSON lines, Parquet), or trees in brackets."""
+    text: str | None = None
+    """The column of texts; its number, from 1, where there is no header."""
+    label: str | None = None
+    """The column of labels."""
+    no_header: bool = False
+    """The first row is data; columns are named 1, 2, 3, ..."""
+    format: Literal["csv", "tsv", "jsonl", "parquet", "trees"] | None = None
+    """What the files are, where their endings do not say it."""
+    validation: str | None = None
+    """A file of its own to stop by; then all of --data is trained on."""
+    test: str | None = None
+    """A file of its own to score once at the end."""
+    encoding: str = "utf-8"
+    """Of the files."""
+    max_length: int = 10_000
+    """Longest text in characters; a longer one is an error."""
+    skip_bad: bool = False
+    """Leave bad rows out, and say how many, in place of stopping."""
+    phrases: bool = False
+    """Of trees: train on every phrase, too, and not on whole sentences alone. It goes with --validation."""
+
+    def check_files(self) -> None:
+        """Refuse what does not go together."""
+        remarks.check_held_out(self)
+        if self.phrases and not self.validation:
+            raise SettingError(
+                "--phrases goes with --validation FILE: split by hash, phrases of one sentence would be in two parts."
+            )
+
+    @property
+    def layout(self) -> Layout:
+        """How the files are read."""
+        return Layout(
+            text=self.text,
+            label=self.label,
+            header=not self.no_header,
+            format=self.format,
+            encoding=self.encoding,
+            max_length=self.max_length,
+            skip_bad=self.skip_bad,
+        )
 
 
 @dataclass(frozen=True)
@@ -22,34 +72,38 @@ class Parts:
     leaked: int  # training texts that were also held out, and are left out
 
     @property
+    def own_files(self) -> bool:
+        """Validation is a file of its own."""
+        return any(record["role"] == "validation" for record in self.records)
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was left out, and what stands in two parts."""
+        said = remarks.of_files(self.records, "texts")
+        test = self.test.texts if self.test else ()
+        return said + remarks.of_parts(self.leaked, self.validation.texts, test, "texts")
+
+    @property
     def texts(self) -> tuple[str, ...]:
         """Of all parts, without labels."""
         return (*self.train.texts, *self.validation.texts, *(self.test.texts if self.test else ()))
 
 
-def read_parts(
-    data: tuple[str, ...], validation: str | None, test: str | None, layout: Layout, phrases: bool
-) -> Parts:
-    """Read and split.
-
-    Args:
-        data: files to train on; all of them are split by hash where there is no validation file.
-        validation: a file of its own.
-        test: a file of its own.
-        layout: how files are read.
-        phrases: trees give all their phrases for training; held-out ones only whole sentences.
+def read_parts(files: LabelledFiles) -> Parts:
+    """Read and split. Trees give all their phrases for training if asked to; held-out ones only whole sentences.
 
     Raises:
         DataError: a file cannot be used, or every training text is also held out.
     """
-    read = [read_labelled(path, replace(layout, phrases=phrases and bool(validation))) for path in data]
+    layout, validation = files.layout, files.validation
+    read = [read_labelled(path, replace(layout, phrases=files.phrases)) for path in files.data]
     whole, records = _joined(read), [_record("train", one) for one in read]
     if not validation:
         return _by_hash(whole, records)
     layout = replace(layout, repeats=True)  # others are scored on every row of such a file, too
     held = read_labelled(validation, layout)
     records.append(_record("validation", held))
-    scored = read_labelled(test, layout) if test else None
+    scored = read_labelled(files.test, layout) if files.test else None
     if scored is not None:
         records.append(_record("test", scored))
     out = set(held.texts) | set(scored.texts if scored else ())

@@ -30,6 +30,7 @@ from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
 from undertow.tasks.over_characters import OverCharacters, nats_a_character
+from undertow.tasks.remarks import check_held_out, of_files, only_file
 from undertow.tasks.sampling import Request, sample_strings, samples_to_score
 from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
@@ -68,10 +69,7 @@ class NamesOptions(Training, Network):
         """Refuse settings that are out of range."""
         Training.check(self)
         Network.check(self)
-        if not self.data:
-            raise SettingError("--data needs at least one file.")
-        if self.test and not self.validation:
-            raise SettingError("--test FILE goes with --validation FILE: give both or neither.")
+        check_held_out(self)
         if not 0 <= self.augment_share <= 1:
             raise SettingError(f"--augment-share must lie from 0 to 1, got {self.augment_share}.")
         if self.max_length < 1:
@@ -145,6 +143,11 @@ class NamesJob:
         return self.task.vocabulary
 
     @property
+    def remarks(self) -> list[str]:
+        """What was left out of the files."""
+        return of_files(self.data, "strings")
+
+    @property
     def default_epochs(self) -> float:
         """Enough for a list of any size: about 6,000 steps, 10 passes at least."""
         return max(10.0, 6000 / self.task.steps_per_epoch)
@@ -210,14 +213,13 @@ class Names(OverCharacters):
         """New strings."""
         return sample_strings(model, vocabulary, request, longest=200)
 
-    def score_file(
-        self, model: NextToken, vocabulary: Vocabulary, path: str, options: NamesOptions
-    ) -> dict[str, Any]:
+    def score_file(self, model: NextToken, vocabulary: Vocabulary, options: NamesOptions) -> dict[str, Any]:
         """Nats a character on every string of a file.
 
         Raises:
             DataError: a string holds characters that the network does not know (unless --skip-bad).
         """
+        path = only_file(options)
         strings = _read(path, options, least=1)
         odd = [s for s in strings.values if vocabulary.unknown(s)]
         if odd and not options.skip_bad:
@@ -230,9 +232,9 @@ class Names(OverCharacters):
             raise DataError(f"{path}: every string holds characters the run never saw.")
         return {"test": {**_nats_record(model, known), "skipped": len(odd)}}
 
-    def inspect(self, path: str, options: NamesOptions) -> dict[str, Any]:
+    def inspect(self, options: NamesOptions) -> dict[str, Any]:
         """What is understood of a file."""
-        return inspect_strings(_read(path, options))
+        return inspect_strings(_read(only_file(options), options))
 
 
 RECIPE = Names()

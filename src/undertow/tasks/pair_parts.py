@@ -6,11 +6,12 @@ A sentence may have several translations, and all of them belong into one part.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
-from undertow.data.pairs import PairLayout, Pairs, read_pairs
+from undertow.data.pairs import PairLayout, Pairs, read_pairs, side_to_split_by
 from undertow.data.split import split_by_hash
-from undertow.errors import DataError
+from undertow.errors import DataError, SettingError
+from undertow.tasks import remarks
 
 
 class Part(NamedTuple):
@@ -18,6 +19,54 @@ class Part(NamedTuple):
 
     sources: tuple[str, ...]
     targets: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class PairFiles:
+    """Files of pairs, and how they are read."""
+
+    data: tuple[str, ...] = ()
+    """A table with two columns, or two files of lines: what is read, and what is to be written."""
+    source: str | None = None
+    """The column that is read; its number, from 1, where there is no header."""
+    target: str | None = None
+    """The column that is written."""
+    no_header: bool = False
+    """The first row is data; columns are named 1, 2, 3, ..."""
+    format: Literal["csv", "tsv", "jsonl", "parquet", "lines"] | None = None
+    """What the files are, where their endings do not say it."""
+    validation: tuple[str, ...] = ()
+    """Files of their own to stop by; then all of --data is trained on."""
+    test: tuple[str, ...] = ()
+    """Files of their own to score once at the end."""
+    encoding: str = "utf-8"
+    """Of the files."""
+    max_length: int = 10_000
+    """Longest text in characters; a longer one is an error."""
+    skip_bad: bool = False
+    """Leave bad rows out, and say how many, in place of stopping."""
+
+    def check_files(self) -> None:
+        """Refuse what does not go together."""
+        for name, files in (("data", self.data), ("validation", self.validation), ("test", self.test)):
+            if len(files) > 2:
+                raise SettingError(
+                    f"--{name} takes a table of two columns, or two files of lines; got {len(files)}."
+                )
+        remarks.check_held_out(self)
+
+    @property
+    def layout(self) -> PairLayout:
+        """How the files are read."""
+        return PairLayout(
+            source=self.source,
+            target=self.target,
+            header=not self.no_header,
+            format=self.format,
+            encoding=self.encoding,
+            max_length=self.max_length,
+            skip_bad=self.skip_bad,
+        )
 
 
 @dataclass(frozen=True)
@@ -30,16 +79,22 @@ class PairParts:
     records: list[dict[str, Any]]  # for config.json
     leaked: int  # training pairs with a side that was also held out, left out
 
+    @property
+    def remarks(self) -> list[str]:
+        """What was left out, and what stands in two parts."""
+        test = self.test.sources if self.test else ()
+        between = remarks.of_parts(self.leaked, self.validation.sources, test, "sources")
+        return remarks.of_files(self.records, "pairs") + between
 
-def read_pair_parts(
-    data: tuple[str, ...], validation: tuple[str, ...], test: tuple[str, ...], layout: PairLayout
-) -> PairParts:
+
+def read_pair_parts(files: PairFiles) -> PairParts:
     """Read and split.
 
     Raises:
         DataError: a file cannot be used, or nothing is left to train on.
     """
-    read = read_pairs(data, layout)
+    layout, validation, test = files.layout, files.validation, files.test
+    read = read_pairs(files.data, layout)
     records = _records("train", read)
     whole = list(zip(read.sources, read.targets, strict=True))
     if not validation:
@@ -64,7 +119,7 @@ def read_pair_parts(
 
 def _by_hash(pairs: list[tuple[str, str]]) -> tuple[list[tuple[str, str]], ...]:
     """All translations of one text go together."""
-    side = min((0, 1), key=lambda n: len({pair[n] for pair in pairs}))
+    side = side_to_split_by(pairs)
     split = split_by_hash(dict.fromkeys(pair[side] for pair in pairs))
     parts = (set(part) for part in (split.train, split.validation, split.test))
     return tuple([pair for pair in pairs if pair[side] in part] for part in parts)

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import replace
+from dataclasses import asdict, dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -18,7 +19,30 @@ MARKS = 2  # the first two names of a vocabulary stand for no word
 SPREAD = 0.5  # of all numbers of the table together; tables differ in scale by a hundred
 
 
-def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> tuple[Tokens, NDArray[np.float32]]:
+@dataclass(frozen=True, eq=False)
+class Given:
+    """A vocabulary with its vectors."""
+
+    tokens: Tokens
+    table: NDArray[np.float32]  # [N, D]
+    covered: float  # share of the words that a vector was found for
+    record: dict[str, Any]  # for config.json
+
+    @property
+    def width(self) -> int:
+        """D."""
+        return int(self.table.shape[1])
+
+    @property
+    def remark(self) -> str:
+        """How many words have a vector."""
+        return (
+            f"{self.record['path']}: vectors of {self.width} numbers for {self.covered:.1%} of "
+            f"{self.tokens.size - MARKS:,} words."
+        )
+
+
+def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> Given:
     """The vocabulary, with every word of these texts that the vectors know, and its table [N, D].
 
     A word that was too rare in training, or not there at all, is known after all where a vector says what it means. A
@@ -44,7 +68,11 @@ def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> tuple[Tokens
     draws = np.random.default_rng(0).normal(0, SPREAD, (int((~known).sum()), table.shape[1]))
     table[~known] = draws.astype(np.float32)
     table[0] = 0.0
-    return replace(tokens, names=tuple(np.array(names, dtype=object)[kept])), table
+    tokens = replace(tokens, names=tuple(np.array(names, dtype=object)[kept]))
+    covered = float(known[MARKS:].mean())
+    source = asdict(found.source)
+    record = {"role": "vectors", **{k: source[k] for k in ("path", "sha256", "format")}, "covered": covered}
+    return Given(tokens, table, covered, record)
 
 
 def give_vectors(embedding: nn.Embedding, table: NDArray[np.float32], *, fixed: bool) -> None:

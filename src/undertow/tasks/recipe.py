@@ -61,6 +61,10 @@ class Job(Protocol):
     def held_out(self, steps: int, rows: int) -> Tensor:
         """Inputs [T, B] of the validation part, for those who look at the network and not at its loss."""
 
+    @property
+    def remarks(self) -> list[str]:
+        """What is to be said of the data before training on it."""
+
     def score(self, seed: int) -> dict[str, Any]:
         """The figures of `score.json`: test, validation, baselines, samples."""
 
@@ -87,11 +91,11 @@ class Recipe(Protocol):
     def rows(self, vocabulary: Any) -> dict[str, tuple[str, ...]]:
         """Tensors of the network whose rows stand for something, with what: so that another run's rows find theirs."""
 
-    def score_file(self, model: Any, vocabulary: Any, path: str, options: Any) -> dict[str, Any]:
-        """The figures on another file."""
+    def score_file(self, model: Any, vocabulary: Any, options: Any) -> dict[str, Any]:
+        """The figures on other files: options.data."""
 
-    def inspect(self, path: str, options: Any) -> dict[str, Any]:
-        """What is understood of a file, before any training."""
+    def inspect(self, options: Any) -> dict[str, Any]:
+        """What is understood of files, before any training."""
 
 
 def find(name: str) -> Recipe:

@@ -83,6 +83,8 @@ def begin(recipe: str, options: Any, place: Place, display: Display) -> Trained:
     options = job.options
     if place.source:
         display.say(borrow(job, kind, place.source))
+    for remark in job.remarks:
+        display.say(remark)
     stem = f"{recipe}-{Path(options.data[0]).stem}"
     path = Path(place.out) if place.out else free_name(Path("runs"), stem)
     run = create_run(path, _config(kind, options, place, job))
@@ -152,7 +154,7 @@ def _chosen(given: Any, settled: Any) -> str:
     """Settings that were left open."""
     names = [f.name for f in fields(given) if getattr(given, f.name) != getattr(settled, f.name)]
     told = ", ".join(f"--{n.replace('_', '-')} {getattr(settled, n):g}" for n in names)
-    return f"Chosen for this budget: {told}"
+    return f"Chosen: {told}"
 
 
 def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
@@ -177,6 +179,7 @@ def _config(recipe: Recipe, options: Any, place: Place, job: Job) -> dict[str, A
         "cell": recipe.describe(options),
         "parameters": sum(p.numel() for p in job.model.parameters()),
         "data": job.data,
+        "remarks": job.remarks,
         "from": place.source,
         "threads": torch.get_num_threads(),
         "products": resolved(options.precision),

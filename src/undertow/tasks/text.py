@@ -27,6 +27,7 @@ from undertow.data.vocabulary import Vocabulary
 from undertow.errors import DataError, SettingError
 from undertow.tasks.network import Network, build_network
 from undertow.tasks.over_characters import OverCharacters, nats_a_character
+from undertow.tasks.remarks import of_files, only_file
 from undertow.tasks.sampling import Request, sample_strings, samples_to_score
 from undertow.tasks.text_regimes import LONG, MANY, QUICK, STEPS, filled, passes
 from undertow.training.loop import Judged, StepLoss
@@ -152,6 +153,11 @@ class TextJob:
         return self.task.options
 
     @property
+    def remarks(self) -> list[str]:
+        """What was left out of the files."""
+        return of_files(self.data, "characters")
+
+    @property
     def default_epochs(self) -> float:
         """About 3,000 windows, 4 passes at least."""
         return max(4.0, STEPS / self.task.steps_per_epoch)
@@ -227,16 +233,14 @@ class TextRecipe(OverCharacters):
             request = Request(request.count, begin, request.longest, request.how)
         return sample_strings(model, vocabulary, request, SAMPLE_LENGTH)
 
-    def score_file(
-        self, model: NextToken, vocabulary: Vocabulary, path: str, options: TextOptions
-    ) -> dict[str, Any]:
+    def score_file(self, model: NextToken, vocabulary: Vocabulary, options: TextOptions) -> dict[str, Any]:
         """Nats a character on another text, read once with carried state."""
-        text = read_text(path, encoding=options.encoding, vocabulary=vocabulary)
+        text = read_text(only_file(options), encoding=options.encoding, vocabulary=vocabulary)
         return {"test": _nats_record(model, text.ids)}
 
-    def inspect(self, path: str, options: TextOptions) -> dict[str, Any]:
+    def inspect(self, options: TextOptions) -> dict[str, Any]:
         """What is understood of a file."""
-        return inspect_text(read_text(path, encoding=options.encoding))
+        return inspect_text(read_text(only_file(options), encoding=options.encoding))
 
 
 RECIPE = TextRecipe()

@@ -118,27 +118,23 @@ class Trained(Run):
 
     def score_on(
         self,
-        path: str | Path,
-        *,
-        column: str | None = None,
-        encoding: str | None = None,
-        skip_bad: bool = False,
+        *files: str | Path,
+        **reading: Any,
     ) -> dict[str, Any]:
         """The figures on another file; nothing is written.
 
         Args:
-            path: the file.
-            column: of a table.
-            encoding: of the file; None is that of the training data.
-            skip_bad: leave out strings with characters that the network never saw.
+            files: one; of translate also two files of lines.
+            reading: options of the recipe that say how it is read, such as column, label, encoding or skip_bad; those
+                that are not given are as in training.
 
         Raises:
-            DataError: the file cannot be used, or holds characters that the network never saw.
+            DataError: the file cannot be used, or holds what the network never saw.
+            SettingError: no such option, or not so many files.
         """
-        asked = {"column": column, "encoding": encoding or self.options.encoding, "skip_bad": skip_bad}
-        known = {field.name for field in fields(self.options)}
-        options = replace(self.options, **{k: v for k, v in asked.items() if k in known})
-        return self.recipe.score_file(self.model, self.vocabulary, str(path), options)
+        given = make_options(self.recipe.Options, {"data": tuple(map(str, files)), **reading})
+        asked = {name: getattr(given, name) for name in ("data", *reading)}
+        return self.recipe.score_file(self.model, self.vocabulary, replace(self.options, **asked))
 
     def report(self) -> Path:
         """Write report.html and the figures; returns the page's path."""

@@ -25,7 +25,7 @@ from torch.nn import functional
 from undertow.cells import catalog
 from undertow.data.batches import PADDING, buckets, count, side_by_side
 from undertow.data.inspection import inspect_pairs
-from undertow.data.pairs import PairLayout, read_pairs
+from undertow.data.pairs import read_pairs
 from undertow.data.tokens import AT_END, Tokens, Units
 from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
@@ -34,7 +34,7 @@ from undertow.tasks.bleu import bleu, check_sacrebleu
 from undertow.tasks.explaining import Question
 from undertow.tasks.languages import Languages
 from undertow.tasks.network import Layers, describe_cell
-from undertow.tasks.pair_parts import PairParts, read_pair_parts
+from undertow.tasks.pair_parts import PairFiles, PairParts, read_pair_parts
 from undertow.tasks.translating import Translation, translate
 from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
@@ -46,29 +46,9 @@ SHOWN = 10  # translations with their maps, in the score
 
 
 @dataclass(frozen=True)
-class TranslateOptions(Training, Layers):
+class TranslateOptions(Training, Layers, PairFiles):
     """Train a network on pairs of texts."""
 
-    data: tuple[str, ...] = ()
-    """A table with two columns, or two files of lines: what is read, and what is to be written."""
-    source: str | None = None
-    """The column that is read; its number, from 1, where there is no header."""
-    target: str | None = None
-    """The column that is written."""
-    no_header: bool = False
-    """The first row is data; columns are named 1, 2, 3, ..."""
-    format: Literal["csv", "tsv", "jsonl", "parquet", "lines"] | None = None
-    """What the files are, where their endings do not say it."""
-    validation: tuple[str, ...] = ()
-    """Files of their own to stop by; then all of --data is trained on."""
-    test: tuple[str, ...] = ()
-    """Files of their own to score once at the end."""
-    encoding: str = "utf-8"
-    """Of the files."""
-    max_length: int = 10_000
-    """Longest text in characters; a longer one is an error."""
-    skip_bad: bool = False
-    """Leave bad rows out, and say how many, in place of stopping."""
     units: Units = "words"
     """What texts are cut into. subwords are learned from the training texts."""
     lower: bool = False
@@ -108,13 +88,7 @@ class TranslateOptions(Training, Layers):
         Layers.check(self)
         check_share(self.smoothing, "--smoothing", "The network")
         self.how.check()
-        for name, files in (("data", self.data), ("validation", self.validation), ("test", self.test)):
-            if len(files) > 2 or (name == "data" and not files):
-                raise SettingError(
-                    f"--{name} takes a table of two columns, or two files of lines; got {len(files)}."
-                )
-        if self.test and not self.validation:
-            raise SettingError("--test goes with --validation: give both or neither.")
+        self.check_files()
         for name in ("least", "longest", "most_tokens", "max_length"):
             if getattr(self, name) < 1:
                 raise SettingError(
@@ -126,19 +100,6 @@ class TranslateOptions(Training, Layers):
     def how(self) -> Beam:
         """How is searched."""
         return Beam(self.beam, self.length_norm, self.longest + 1)
-
-    @property
-    def layout(self) -> PairLayout:
-        """How the files are read."""
-        return PairLayout(
-            source=self.source,
-            target=self.target,
-            header=not self.no_header,
-            format=self.format,
-            encoding=self.encoding,
-            max_length=self.max_length,
-            skip_bad=self.skip_bad,
-        )
 
 
 class Batch(NamedTuple):
@@ -220,6 +181,7 @@ class TranslateJob:
 
     task: TranslateTask
     parts: PairParts
+    remarks: list[str]
 
     @property
     def model(self) -> EncoderDecoder:
@@ -277,7 +239,7 @@ class Translate:
     def prepare(self, options: TranslateOptions) -> TranslateJob:
         """Read, split and number the pairs; draw a fresh network."""
         options.check()
-        parts = read_pair_parts(options.data, options.validation, options.test, options.layout)
+        parts = read_pair_parts(options)
         languages = Languages(_tokens(parts.train.sources, options), _tokens(parts.train.targets, options))
         train = encoded(parts.train.sources, parts.train.targets, languages).fitting(options.longest)
         held = encoded(parts.validation.sources, parts.validation.targets, languages).fitting(options.longest)
@@ -286,7 +248,8 @@ class Translate:
                 f"No pair of a part has {options.longest} units or fewer on both sides. Raise --longest."
             )
         model = self.build(options, languages)
-        return TranslateJob(TranslateTask(model, languages, train, held, options), parts)
+        said = [*parts.remarks, *_too_long(parts, train, held, options.longest)]
+        return TranslateJob(TranslateTask(model, languages, train, held, options), parts, said)
 
     def build(self, options: TranslateOptions, vocabulary: Languages) -> EncoderDecoder:
         """A fresh network."""
@@ -340,16 +303,22 @@ class Translate:
         return translate(model, vocabulary, [asked.text], options.how)[0]
 
     def score_file(
-        self, model: EncoderDecoder, vocabulary: Languages, path: str, options: TranslateOptions
+        self, model: EncoderDecoder, vocabulary: Languages, options: TranslateOptions
     ) -> dict[str, Any]:
-        """BLEU on another table, or on two files joined by a comma."""
-        pairs = read_pairs(tuple(path.split(",")), options.layout)
+        """BLEU on another table, or on two files."""
+        options.check_files()
+        pairs = read_pairs(options.data, options.layout)
         told = scores(model, vocabulary, pairs.sources, pairs.targets, options)
         return {"test": told.pop("figures"), **told}
 
-    def inspect(self, path: str, options: TranslateOptions) -> dict[str, Any]:
-        """What is understood of a table, or of two files joined by a comma."""
-        return inspect_pairs(read_pairs(tuple(path.split(",")), options.layout))
+    def inspect(self, options: TranslateOptions) -> dict[str, Any]:
+        """What is understood of a table, or of two files, and of those to hold out."""
+        options.check_files()
+        held = (
+            read_pairs(paths, options.layout) if paths else None
+            for paths in (options.validation, options.test)
+        )
+        return inspect_pairs(read_pairs(options.data, options.layout), *held)
 
 
 RECIPE = Translate()
@@ -375,6 +344,13 @@ def scores(
     }
     at = sorted({n * len(sources) // SHOWN for n in range(SHOWN)})
     return {"figures": figures, "translations": [{"reference": targets[n], **best[n].record()} for n in at]}
+
+
+def _too_long(parts: PairParts, train: Encoded, held: Encoded, longest: int) -> list[str]:
+    left = len(parts.train.sources) - len(train.sources) + len(parts.validation.sources) - len(held.sources)
+    return [f"{left:,} pairs of more than {longest} units are neither trained on nor stopped by."] * bool(
+        left
+    )
 
 
 def encoded(sources: Sequence[str], targets: Sequence[str], languages: Languages) -> Encoded:

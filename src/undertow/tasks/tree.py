@@ -31,7 +31,8 @@ from undertow.tasks.classes import Reader, settle
 from undertow.tasks.explaining import Question
 from undertow.tasks.explaining_tree import TreeExplanation, explain_tree
 from undertow.tasks.pretrained import give_vectors, vectors_for
-from undertow.tasks.tree_parts import inspect_trees, read_tree_parts, read_trees
+from undertow.tasks.remarks import check_held_out, only_file
+from undertow.tasks.tree_parts import TreeFiles, inspect_trees, read_tree_parts, read_trees
 from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
 from undertow.unroll.trees.child_sum import ChildSumTreeLSTM
@@ -52,19 +53,9 @@ CELLS: dict[str, type[TreeCell]] = {
 
 
 @dataclass(frozen=True)
-class TreeOptions(Training):
+class TreeOptions(Training, TreeFiles):
     """Train a network on trees in brackets with a label at every node."""
 
-    data: tuple[str, ...] = ()
-    """Files of trees: (3 (2 The) (4 (2 best) (3 film)))."""
-    validation: str | None = None
-    """A file of its own to stop by; then all of --data is trained on."""
-    test: str | None = None
-    """A file of its own to score once at the end."""
-    encoding: str = "utf-8"
-    """Of the files."""
-    skip_bad: bool = False
-    """Leave out lines that are no tree, and say how many, in place of stopping."""
     merge: tuple[str, ...] = ()
     """Classes made of labels: negative=0,1 positive=3,4. Nodes with other labels are left out."""
     keep_case: bool = False
@@ -104,10 +95,7 @@ class TreeOptions(Training):
             check_size(getattr(self, name), f"--{name}", "The network")
         for name in ("dropout", "word_dropout"):
             check_share(getattr(self, name), f"--{name.replace('_', '-')}", "The network")
-        if not self.data:
-            raise SettingError("--data needs at least one file of trees.")
-        if self.test and not self.validation:
-            raise SettingError("--test FILE goes with --validation FILE: give both or neither.")
+        check_held_out(self)
         if self.fixed_vectors and not self.vectors:
             raise SettingError("--fixed-vectors goes with --vectors FILE.")
 
@@ -198,6 +186,7 @@ class TreeJob:
 
     task: TreeTask
     data: list[dict[str, Any]]
+    remarks: list[str]
     test: Grove | None
 
     @property
@@ -264,30 +253,29 @@ class TreeRecipe:
     def prepare(self, options: TreeOptions) -> TreeJob:
         """Read, split and number the trees; draw a fresh network."""
         options.check()
-        parts = read_tree_parts(
-            options.data, options.validation, options.test, options.encoding, options.skip_bad
-        )
+        parts = read_tree_parts(options, cell_of(options).most)
         used = [label for tree in parts.train for label in tree.labels if label]
         reader = Reader(words_of(parts.train, options), settle(used, options.merge))
-        table = None
+        given, said = None, parts.remarks
         if options.vectors is not None:
             texts = (tree.text for part in parts[:3] for tree in part)
-            tokens, table = vectors_for(options.vectors, reader.tokens, texts)
-            reader, options = replace(reader, tokens=tokens), replace(options, embedding=table.shape[1])
+            given = vectors_for(options.vectors, reader.tokens, texts)
+            reader, options = replace(reader, tokens=given.tokens), replace(options, embedding=given.width)
+            said.append(given.remark)
         train, validation, test = (grove(part, reader) for part in parts[:3])
         if not len(train.rooted) or not len(validation.rooted):
             raise DataError("No tree of the training or of the validation part has a root with a class.")
         model = self.build(options, reader)
-        if table is not None:
-            give_vectors(model.embedding, table, fixed=options.fixed_vectors)
-        return TreeJob(
-            TreeTask(model, reader, train, validation, options), parts.records, test if test.trees else None
-        )
+        if given is not None:
+            give_vectors(model.embedding, given.table, fixed=options.fixed_vectors)
+        task = TreeTask(model, reader, train, validation, options)
+        records = [*parts.records, *([given.record] if given else [])]
+        return TreeJob(task, records, said, test if test.trees else None)
 
     def build(self, options: TreeOptions, vocabulary: Reader) -> TreeLabels:
         """A fresh network."""
         options.check()
-        cell = CELLS[options.cell](options.embedding, options.hidden)
+        cell = cell_of(options)
         classes = len(vocabulary.classes.names)
         model = TreeLabels(vocabulary.tokens.size, cell, classes, options.dropout)
         model.embedding.weight.requires_grad_(not options.fixed_vectors)
@@ -339,22 +327,27 @@ class TreeRecipe:
         tree = next(iter(trees_in(asked.text)))
         return explain_tree(model, vocabulary, tree, grove([tree], vocabulary).batch([0]), asked.label)
 
-    def score_file(
-        self, model: TreeLabels, vocabulary: Reader, path: str, options: TreeOptions
-    ) -> dict[str, Any]:
+    def score_file(self, model: TreeLabels, vocabulary: Reader, options: TreeOptions) -> dict[str, Any]:
         """Accuracy and the rest on another file."""
-        part = grove(read_trees(path, options.encoding, options.skip_bad).trees, vocabulary)
+        path = only_file(options)
+        part = grove(read_trees(path, options, cell_of(options).most).trees, vocabulary)
         if not len(part.rooted):
             raise DataError(f"{path}: no tree has a root with a class that the run knows.")
         told = tree_record(all_probabilities(model, part), part)
         return {"classes": list(vocabulary.classes.names), "test": told}
 
-    def inspect(self, path: str, options: TreeOptions) -> dict[str, Any]:
-        """What is understood of a file."""
-        return inspect_trees(read_trees(path, options.encoding, options.skip_bad))
+    def inspect(self, options: TreeOptions) -> dict[str, Any]:
+        """What is understood of a file, and of those to hold out."""
+        held = (read_trees(path, options) if path else None for path in (options.validation, options.test))
+        return inspect_trees(read_trees(only_file(options), options), *held)
 
 
 RECIPE = TreeRecipe()
+
+
+def cell_of(options: TreeOptions) -> TreeCell:
+    """The cell that the options name."""
+    return CELLS[options.cell](options.embedding, options.hidden)
 
 
 def grove(trees: Sequence[Tree], reader: Reader) -> Grove:
