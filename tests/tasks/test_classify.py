@@ -347,3 +347,28 @@ def test_vectors_that_tell_nothing_apart_are_refused(table, quick, tmp_path):
     (tmp_path / "same.txt").write_text("".join(f"{word} 0.0 0.0 0.0\n" for word in GOOD + BAD + PLAIN))
     with pytest.raises(DataError, match="all its numbers are the same"):
         trained("classify", "run", data=table, vectors=str(tmp_path / "same.txt"), **SMALL)
+
+
+def test_a_new_word_is_known_by_its_vector(table, quick, tmp_path):
+    rng = np.random.default_rng(0)
+    drawn = {word: rng.normal(size=8) for word in GOOD + BAD + PLAIN}
+    drawn |= {"superb": drawn["fine"] + 0.01, "ghastly": drawn["awful"] + 0.01}
+    file = tmp_path / "glove.txt"
+    file.write_text("".join(f"{word} {' '.join(f'{v:.4f}' for v in of)}\n" for word, of in drawn.items()))
+    settings = {**SMALL, "steps": 250, "vectors": str(file), "fixed_vectors": True}
+    run = trained("classify", "run", data=table, **settings)
+    assert "superb" not in run.vocabulary.tokens.names
+    assert run.config["remarks"][-1].endswith("vectors of 8 numbers for 100.0% of 12 words.")
+    [record] = [one for one in run.config["data"] if one["role"] == "vectors"]
+    assert record["sha256"] == run.vocabulary.vectors.sha256
+    size = run.model.embedding.num_embeddings
+    good, bad = run.predict(["the day was superb", "the day was ghastly"])
+    assert (good["label"], good["unknown"], bad["label"]) == ("good", 0, "bad")
+    assert run.explain("the day was superb").label == "good"
+    same = torch.tensor(run.predict(["the day was fine"])[0]["p"])
+    assert abs(good["p"] - same) < 0.02
+    assert run.model.embedding.num_embeddings == size
+    file.write_text(file.read_text() + "more " + "0.5 " * 8 + "\n")
+    assert run.predict(["the day was superb"])[0]["unknown"] == 1
+    file.unlink()
+    assert run.predict(["the day was superb"])[0]["unknown"] == 1

@@ -79,11 +79,7 @@ def read_vectors(path: str | Path, wanted: Sequence[str]) -> Vectors:
         DataError: missing, a pickle, not vectors, a line with another number of values or one that is not
             a finite number, or no unit is known.
     """
-    place = _place(Path(path))
-    if isinstance(place, _PieceTable):
-        file, form, rows = place.file, "safetensors", _read_table(place, wanted)
-    else:
-        file, (form, rows) = place, _read_text(place, wanted)
+    file, form, rows = _found(path, wanted)
     looked = sum(_sought(unit) for unit in wanted)
     if not rows:
         raise DataError(
@@ -94,6 +90,32 @@ def read_vectors(path: str | Path, wanted: Sequence[str]) -> Vectors:
     known = np.zeros(len(wanted), dtype=np.bool_)
     known[list(rows)] = True
     return Vectors(table, known, len(rows) / looked, replace(describe(file, encoding="utf-8"), format=form))
+
+
+def look_up(path: str | Path, wanted: Sequence[str]) -> dict[int, NDArray[np.float32]]:
+    """Which of these units have a vector there? By their place in `wanted`; perhaps none.
+
+    Raises:
+        DataError: as of `read_vectors`, but for units that are not known.
+    """
+    return _found(path, wanted)[2]
+
+
+def _found(path: str | Path, wanted: Sequence[str]) -> tuple[Path, str, dict[int, NDArray[np.float32]]]:
+    """The file, its format, and the rows of the units that it knows."""
+    place = _place(Path(path))
+    if isinstance(place, _PieceTable):
+        return place.file, "safetensors", _read_table(place, wanted)
+    return place, *_read_text(place, wanted)
+
+
+def where(path: str | Path) -> Path | None:
+    """The file that holds these vectors; None where there is none any more."""
+    try:
+        place = _place(Path(path))
+    except DataError:
+        return None
+    return place.file if isinstance(place, _PieceTable) else place
 
 
 @dataclass(frozen=True)

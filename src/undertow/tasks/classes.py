@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -56,11 +56,21 @@ class Classes:
 
 
 @dataclass(frozen=True)
+class Origin:
+    """Where vectors of words came from, and what they were multiplied by: a word that is new is looked for there."""
+
+    path: str
+    sha256: str
+    scale: float
+
+
+@dataclass(frozen=True)
 class Reader:
     """What a classifier must know beside its weights."""
 
     tokens: Tokens
     classes: Classes
+    vectors: Origin | None = None
 
     def to_json(self) -> dict[str, Any]:
         """As it is kept in vocabulary.json."""
@@ -71,6 +81,7 @@ class Reader:
             "classes": list(classes.names),
             "merged": dict(classes.merged),
             "cuts": list(classes.cuts),
+            "vectors": asdict(self.vectors) if self.vectors else None,
         }
 
     @classmethod
@@ -87,7 +98,12 @@ class Reader:
             raise DataError('a classifier\'s vocabulary needs "format": 1, "tokens" and a list of "classes".')
         merged = tuple((str(k), str(v)) for k, v in (record.get("merged") or {}).items())
         cuts = tuple(float(cut) for cut in record.get("cuts") or ())
-        return cls(Tokens.from_json(record["tokens"]), Classes(tuple(map(str, names)), merged, cuts))
+        came = record.get("vectors")
+        try:
+            vectors = Origin(str(came["path"]), str(came["sha256"]), float(came["scale"])) if came else None
+        except (TypeError, KeyError, ValueError) as error:
+            raise DataError('its "vectors" need "path", "sha256" and "scale".') from error
+        return cls(Tokens.from_json(record["tokens"]), Classes(tuple(map(str, names)), merged, cuts), vectors)
 
 
 def settle(labels: Sequence[str], merge: Sequence[str] = (), levels: int | None = None) -> Classes:

@@ -12,7 +12,7 @@ Axes: T steps of the longest text of a batch, B texts, C classes.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
@@ -25,7 +25,7 @@ from torch.nn import functional
 from undertow.data.batches import buckets, count, side_by_side
 from undertow.data.inspection import inspect_labelled
 from undertow.data.labelled import Labelled, read_labelled
-from undertow.data.tokens import STRANGE, Tokens, Units
+from undertow.data.tokens import STRANGE, Tokens, Units, split_words
 from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.shapes import check_share
@@ -35,7 +35,7 @@ from undertow.tasks.explaining import Question
 from undertow.tasks.explaining_class import ClassExplanation, explain_class
 from undertow.tasks.labelled_parts import LabelledFiles, Parts, read_parts
 from undertow.tasks.network import Layers, check_fits, describe_cell, recurrent_of
-from undertow.tasks.pretrained import Given, give_vectors, vectors_for
+from undertow.tasks.pretrained import Given, give_vectors, knowing, vectors_for
 from undertow.tasks.remarks import of_strangers, only_file
 from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
@@ -310,6 +310,7 @@ class Classify:
         self, model: ManyToOne, vocabulary: Reader, texts: list[str], options: ClassifyOptions
     ) -> list[dict[str, Any]]:
         """The label of each text, its probability, and that of every other."""
+        model, vocabulary = _knowing(model, vocabulary, texts)
         rows = [units_of(text, vocabulary, options) for text in texts]
         p, names = probabilities(model, rows), vocabulary.classes.names
         return [
@@ -334,7 +335,7 @@ class Classify:
         """
         if asked.next is not None:
             raise SettingError("This run tells labels, not characters: ask for one with --label.")
-        return explain_class(model, vocabulary, asked, options.longest)
+        return explain_class(*_knowing(model, vocabulary, [asked.text]), asked, options.longest)
 
     def score_file(self, model: ManyToOne, vocabulary: Reader, options: ClassifyOptions) -> dict[str, Any]:
         """Accuracy and the rest on another file.
@@ -347,6 +348,7 @@ class Classify:
         strange = _unknown(read.labels, vocabulary.classes)
         if strange and not (options.skip_bad or options.merge):
             raise DataError(_strange_labels(path, strange, vocabulary.classes))
+        model, vocabulary = _knowing(model, vocabulary, read.texts)
         part = _encoded(read, vocabulary, options)
         if not part.rows:
             raise DataError(f"{path}: no row has a label that the run knows.")
@@ -394,8 +396,8 @@ def _reader(options: ClassifyOptions, classes: Classes, parts: Parts) -> tuple[R
     tokens = Tokens.of(train, options.units, not options.keep_case, options.least, options.most_tokens)
     if options.vectors is None:
         return Reader(tokens, classes), None
-    given = vectors_for(options.vectors, tokens, parts.texts)
-    return Reader(given.tokens, classes), given
+    given = vectors_for(options.vectors, tokens, _words(parts.texts, tokens.lower))
+    return Reader(given.tokens, classes, given.origin), given
 
 
 def _strangers(parts: Parts, classes: Classes, options: ClassifyOptions) -> list[str]:
@@ -412,6 +414,17 @@ def _strangers(parts: Parts, classes: Classes, options: ClassifyOptions) -> list
         if strange:
             left.append((name, len(strange), strange[0]))
     return of_strangers(left)
+
+
+def _knowing(model: ManyToOne, reader: Reader, texts: Sequence[str]) -> tuple[ManyToOne, Reader]:
+    """With words of these texts that training lacked, where there are vectors of them."""
+    if reader.vectors is None:
+        return model, reader
+    return knowing(model, reader, _words(texts, reader.tokens.lower))
+
+
+def _words(texts: Iterable[str], lower: bool) -> Iterator[str]:
+    return (word for text in texts for word in split_words(text, lower))
 
 
 def _unknown(labels: Sequence[str], classes: Classes) -> list[str]:

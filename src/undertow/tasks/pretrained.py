@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
+import copy
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import nn
 
-from undertow.data.tokens import Tokens
-from undertow.data.vectors import read_vectors
+from undertow.data.source import describe
+from undertow.data.tokens import Tokens, most_frequent
+from undertow.data.vectors import look_up, read_vectors, where
 from undertow.errors import DataError, SettingError
+from undertow.tasks.classes import Origin, Reader
 
+M = TypeVar("M", bound=nn.Module)
 MARKS = 2  # the first two names of a vocabulary stand for no word
 SPREAD = 0.5  # of all numbers of the table together; tables differ in scale by a hundred
 
@@ -27,6 +31,7 @@ class Given:
     table: NDArray[np.float32]  # [N, D]
     covered: float  # share of the words that a vector was found for
     record: dict[str, Any]  # for config.json
+    origin: Origin
 
     @property
     def width(self) -> int:
@@ -42,8 +47,8 @@ class Given:
         )
 
 
-def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> Given:
-    """The vocabulary, with every word of these texts that the vectors know, and its table [N, D].
+def vectors_for(path: str, tokens: Tokens, words: Iterable[str]) -> Given:
+    """The vocabulary, with every one of these words that the vectors know, and its table [N, D].
 
     A word that was too rare in training, or not there at all, is known after all where a vector says what it means. A
     word that has no vector begins as a draw of the same spread. The whole table is scaled to the same spread.
@@ -54,9 +59,8 @@ def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> Given:
     """
     if tokens.units != "words":
         raise SettingError(f"--vectors are of words: leave out --units {tokens.units}.")
-    wide = Tokens.of(texts, "words", tokens.lower)
     own = set(tokens.names)
-    names = (*tokens.names, *(name for name in wide.names if name not in own))
+    names = (*tokens.names, *(word for word in most_frequent(words, least=1) if word not in own))
     found = read_vectors(path, names)
     kept = found.known.copy()
     kept[: len(tokens.names)] = True
@@ -72,7 +76,7 @@ def vectors_for(path: str, tokens: Tokens, texts: Iterable[str]) -> Given:
     covered = float(known[MARKS:].mean())
     source = asdict(found.source)
     record = {"role": "vectors", **{k: source[k] for k in ("path", "sha256", "format")}, "covered": covered}
-    return Given(tokens, table, covered, record)
+    return Given(tokens, table, covered, record, Origin(path, source["sha256"], SPREAD / spread))
 
 
 def give_vectors(embedding: nn.Embedding, table: NDArray[np.float32], *, fixed: bool) -> None:
@@ -80,3 +84,34 @@ def give_vectors(embedding: nn.Embedding, table: NDArray[np.float32], *, fixed: 
     with torch.no_grad():
         embedding.weight.copy_(torch.from_numpy(table))
     embedding.weight.requires_grad_(not fixed)
+
+
+def knowing(model: M, reader: Reader, words: Iterable[str]) -> tuple[M, Reader]:
+    """The network and what it reads, with those of these words that are new and that its vectors know.
+
+    The vectors are looked for where they were in training; where they are gone or have changed, new words stay unknown.
+
+    Args:
+        model: with an `embedding`, a row a word; it is not changed.
+        reader: what it reads.
+        words: as the reader spells them.
+    """
+    known = set(reader.tokens.names)
+    new = [word for word in dict.fromkeys(words) if word not in known]
+    file = where(reader.vectors.path) if reader.vectors and new else None
+    if (
+        reader.vectors is None
+        or file is None
+        or describe(file, encoding="utf-8").sha256 != reader.vectors.sha256
+    ):
+        return model, reader
+    found = look_up(reader.vectors.path, new)
+    if not found:
+        return model, reader
+    rows = torch.from_numpy(np.stack([found[n] for n in sorted(found)])) * reader.vectors.scale
+    names = (*reader.tokens.names, *(new[n] for n in sorted(found)))
+    wider = copy.deepcopy(model)
+    weight = torch.cat([wider.get_parameter("embedding.weight").detach(), rows])
+    size, width = weight.shape
+    wider.set_submodule("embedding", nn.Embedding(size, width, _weight=weight))
+    return wider, replace(reader, tokens=replace(reader.tokens, names=names))

@@ -10,7 +10,7 @@ the sentence, or files of their own. Axes: N nodes and L leaves of a batch, C cl
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, replace
 from functools import cached_property
 from typing import Any, Literal, NamedTuple
@@ -30,7 +30,7 @@ from undertow.tasks.class_scores import baselines, judged, record, surely_wrong
 from undertow.tasks.classes import Reader, settle
 from undertow.tasks.explaining import Question
 from undertow.tasks.explaining_tree import TreeExplanation, explain_tree
-from undertow.tasks.pretrained import give_vectors, vectors_for
+from undertow.tasks.pretrained import give_vectors, knowing, vectors_for
 from undertow.tasks.remarks import check_held_out, only_file
 from undertow.tasks.tree_parts import TreeFiles, inspect_trees, read_tree_parts, read_trees
 from undertow.training.loop import Judged, StepLoss
@@ -258,9 +258,10 @@ class TreeRecipe:
         reader = Reader(words_of(parts.train, options), settle(used, options.merge))
         given, said = None, parts.remarks
         if options.vectors is not None:
-            texts = (tree.text for part in parts[:3] for tree in part)
-            given = vectors_for(options.vectors, reader.tokens, texts)
-            reader, options = replace(reader, tokens=given.tokens), replace(options, embedding=given.width)
+            words = spellings((tree for part in parts[:3] for tree in part), reader.tokens.lower)
+            given = vectors_for(options.vectors, reader.tokens, words)
+            reader = replace(reader, tokens=given.tokens, vectors=given.origin)
+            options = replace(options, embedding=given.width)
             said.append(given.remark)
         train, validation, test = (grove(part, reader) for part in parts[:3])
         if not len(train.rooted) or not len(validation.rooted):
@@ -302,6 +303,7 @@ class TreeRecipe:
         """The label of each tree's root, its probability, and that of every other."""
         read = [tree for text in texts for tree in trees_in(text)]
         names = vocabulary.classes.names
+        model, vocabulary = _knowing(model, vocabulary, read)
         p = all_probabilities(model, grove(read, vocabulary))
         return [
             {
@@ -325,12 +327,15 @@ class TreeRecipe:
         if asked.next is not None:
             raise SettingError("This run tells labels, not characters: ask for one with --label.")
         tree = next(iter(trees_in(asked.text)))
+        model, vocabulary = _knowing(model, vocabulary, [tree])
         return explain_tree(model, vocabulary, tree, grove([tree], vocabulary).batch([0]), asked.label)
 
     def score_file(self, model: TreeLabels, vocabulary: Reader, options: TreeOptions) -> dict[str, Any]:
         """Accuracy and the rest on another file."""
         path = only_file(options)
-        part = grove(read_trees(path, options, cell_of(options).most).trees, vocabulary)
+        read = read_trees(path, options, cell_of(options).most).trees
+        model, vocabulary = _knowing(model, vocabulary, read)
+        part = grove(read, vocabulary)
         if not len(part.rooted):
             raise DataError(f"{path}: no tree has a root with a class that the run knows.")
         told = tree_record(all_probabilities(model, part), part)
@@ -393,15 +398,23 @@ def tree_record(p: Sequence[NDArray[np.float64]], part: Grove) -> dict[str, Any]
     }
 
 
+def _knowing(model: TreeLabels, reader: Reader, trees: Sequence[Tree]) -> tuple[TreeLabels, Reader]:
+    """With words of these trees that training lacked, where there are vectors of them."""
+    return knowing(model, reader, spellings(trees, reader.tokens.lower))
+
+
+def spellings(trees: Iterable[Tree], lower: bool) -> Iterator[str]:
+    """The words of their leaves."""
+    return (_spelled(tree.words[n], lower) for tree in trees for n in tree.leaves)
+
+
 def _labels_of(trees: Sequence[Tree]) -> set[str]:
     return {label for tree in trees for label in tree.labels}
 
 
 def words_of(train: Sequence[Tree], options: TreeOptions) -> Tokens:
     lower = not options.keep_case
-    often = most_frequent(
-        (_spelled(tree.words[n], lower) for tree in train for n in tree.leaves), options.least
-    )
+    often = most_frequent(spellings(train, lower), options.least)
     return Tokens("words", lower, (END, UNKNOWN, *often))
 
 
