@@ -1,3 +1,6 @@
+import csv
+import random
+
 import pytest
 
 from undertow.data.csv_table import open_csv
@@ -102,3 +105,35 @@ def test_wrong_encoding_is_told_with_its_line(tmp_path):
     path.write_bytes(b"name\nanna\nren\xe9\n")
     with pytest.raises(DataError, match="line 3: byte 0xe9"):
         list(open_csv(path, lambda known, strings: (Wanted("name"),), Form("csv")).rows)
+
+
+def test_a_long_line_in_a_quoted_value_spoils_its_row_alone(tmp_path):
+    text = 'name,n\n"a\n' + "x" * 5_000_000 + '\nb",1\nc,2\n'
+    assert rows(tmp_path, text, "name") == [
+        Row(2, (None,), "a row of more than 4,194,304 characters"),
+        Row(3, ("c",)),
+    ]
+
+
+def test_columns_of_dates_and_numbers_are_no_strings(tmp_path):
+    path, seen = tmp_path / "a.csv", []
+    path.write_text("when,at,how,many,what\n2024-03-01,12:30,true,1e3,x\n,,NA,-2,\n")
+    open_csv(path, lambda known, strings: (seen.append(strings), (Wanted("what"),))[1], Form("csv"))
+    assert seen == [("what",)]
+
+
+def test_it_is_read_as_another_library_reads_it(tmp_path):
+    """Quotes, empty values, separators and line ends, drawn at random; the csv module writes, another library reads."""
+    pyarrow_csv = pytest.importorskip("pyarrow.csv")
+    rng = random.Random(0)
+    pieces = ["a", "b c", '"', ",", "\n", "", "é", "'", " ", "\t", '""', "x,y"]
+    made = [["".join(rng.choices(pieces, k=3)) + "." for _ in range(3)] for _ in range(300)]
+    path = tmp_path / "a.csv"
+    with path.open("w", newline="", encoding="utf-8") as file:
+        csv.writer(file).writerows([["p", "q", "r"], *made])
+    kinds = pyarrow_csv.ConvertOptions(column_types=dict.fromkeys("pqr", "string"))
+    quoted = pyarrow_csv.ParseOptions(newlines_in_values=True)
+    theirs = pyarrow_csv.read_csv(path, convert_options=kinds, parse_options=quoted).to_pylist()
+    pick = lambda known, strings: tuple(map(Wanted, "pqr"))  # noqa: E731
+    own = [row.values for row in open_csv(path, pick, Form("csv")).rows]
+    assert own == [tuple(row.values()) for row in theirs] == [tuple(row) for row in made]

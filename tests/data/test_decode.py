@@ -1,11 +1,10 @@
 import gzip
-import io
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.data.decode import Utf8Stream, lines, text_chunks
+from undertow.data.decode import lines, text_chunks
 from undertow.errors import DataError, SettingError
 
 PIECES = st.text(alphabet="aé漢😀\r\n", max_size=40)
@@ -77,9 +76,3 @@ def test_a_longer_line_is_told_once_and_the_next_is_whole(tmp_path):
     path = tmp_path / "a.txt"
     path.write_text("anna\n" + "x" * 3_000_000 + "\nbert")
     assert list(lines(path, "utf-8", 10)) == [(1, "anna"), (2, None), (3, "bert")]
-
-
-def test_stream_gives_utf8_whatever_the_encoding(tmp_path):
-    path = tmp_path / "a.csv"
-    path.write_bytes("name\r\nrené\r\n".encode("utf-16"))
-    assert io.BufferedReader(Utf8Stream(path, "utf-16"), 3).read() == "name\nrené\n".encode()

@@ -253,8 +253,14 @@ def test_phrases_of_a_deep_tree_are_read_in_bounded_time(tmp_path):
 
 def test_a_row_of_ten_megabytes(tmp_path):
     long = "x" * 10_000_000
-    with pytest.raises(DataError, match="what follows row 2 is one row of more than 4,194,304 bytes"):
-        read(tmp_path, f"text,label\na,1\n{long},2\nb,2\n")
+    for name, sign in (("a.csv", ","), ("a.tsv", "\t")):
+        text = f"text{sign}label\na{sign}1\n{long}{sign}2\nb{sign}2\n"
+        with pytest.raises(
+            DataError, match=rf"{name}, row 3: a row of more than 4,194,304 characters.*--skip-bad"
+        ):
+            read(tmp_path, text, name)
+        found = read(tmp_path, text, name, skip_bad=True)
+        assert (found.texts, found.skipped) == (("a", "b"), 1)
     lines = (
         f'{{"text": "a", "label": "1"}}\n{{"text": "{long}", "label": "2"}}\n{{"text": "b", "label": "2"}}\n'
     )

@@ -71,25 +71,6 @@ def lines(path: str | Path, encoding: str, limit: int) -> Iterator[tuple[int, st
         yield number, start
 
 
-class Utf8Stream(io.RawIOBase):
-    """The file as UTF-8 bytes, whatever its encoding, for readers that take bytes."""
-
-    def __init__(self, path: str | Path, encoding: str) -> None:
-        self._chunks = text_chunks(path, encoding)
-        self._left = memoryview(b"")
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: memoryview) -> int:  # type: ignore[override]
-        if not self._left:
-            self._left = memoryview(next(self._chunks, "").encode("utf-8", "surrogatepass"))
-        count = min(len(buffer), len(self._left))
-        buffer[:count] = self._left[:count]
-        self._left = self._left[count:]
-        return count
-
-
 def _decoder(encoding: str) -> codecs.IncrementalDecoder:
     try:
         name = codecs.lookup(encoding).name
