@@ -8,6 +8,7 @@ import pytest
 import torch
 from tiny_runs import trained
 
+import undertow as ut
 from undertow.errors import DataError, SettingError
 from undertow.tasks.classes import Classes, settle
 from undertow.tasks.explaining_class import ending_of
@@ -79,9 +80,10 @@ def test_its_page_shows_the_classes(told):
     {"class_weights": "balanced"}, {"keep": "accuracy"},
 ], ids=str)  # fmt: skip
 def test_every_way_to_wire_it_learns(table, quick, settings):
-    run = trained(
-        "classify", "run", data=table, **{**SMALL, "steps": 200, "watch": 0, "doctor": False, **settings}
-    )
+    given = {**SMALL, "steps": 200, "watch": 0, "doctor": False, **settings}
+    if "encoder" in settings:
+        del given["hidden"]
+    run = ut.train("classify", out="run", data=table, **given)
     assert run.score["validation"]["accuracy"] >= 0.9
 
 
@@ -338,8 +340,9 @@ def test_a_dollar_sign_is_drawn_as_it_is(tmp_path):
 
 def test_self_attention_and_trees_start_from_another_run(table, quick):
     small = {**SMALL, "embedding": 8, "encoder": "self-attention", "steps": 2, "validations": 1}
-    first = trained("classify", "first", data=table, **small)
-    again = trained("classify", "again", data=table, start_from=first.path, **small)
+    del small["hidden"]
+    first = ut.train("classify", out="first", data=table, **small)
+    again = ut.train("classify", out="again", data=table, start_from=first.path, **small)
     assert again.config["from"] == str(first.path)
 
 
@@ -372,3 +375,37 @@ def test_a_new_word_is_known_by_its_vector(table, quick, tmp_path):
     assert run.predict(["the day was superb"])[0]["unknown"] == 1
     file.unlink()
     assert run.predict(["the day was superb"])[0]["unknown"] == 1
+
+
+@pytest.mark.parametrize(
+    ("given", "told"),
+    [
+        (
+            {"encoder": "self-attention", "hidden": 40},
+            "--hidden goes with --encoder recurrent; this run reads by self",
+        ),
+        ({"encoder": "self-attention", "directions": 1}, "--directions goes with --encoder recurrent"),
+        ({"heads": 2}, "--heads goes with --encoder self-attention; this run reads by recurrent"),
+        ({"encoder": "self-attention", "heads": 5}, "--heads must divide --embedding, 128; got 5 heads"),
+    ],
+)
+def test_options_of_what_is_not_there_are_refused(table, quick, given, told):
+    with pytest.raises(SettingError, match=told):
+        ut.train("classify", out="run", data=table, **given)
+
+
+def test_levels_that_would_be_empty_are_refused_and_cuts_are_told_apart():
+    with pytest.raises(DataError, match="too few different numbers for 3 levels"):
+        settle([*["0"] * 8, "1", "2"], levels=3)
+    close = [str(1.0000001 + n * 1e-7) for n in range(9)]
+    assert len(set(settle(close, levels=3).names)) == 3
+    found = settle([str(n) for n in range(10)], levels=2)
+    assert found.names == ("lowest to 4.5", "4.5 to highest")
+
+
+def test_the_advice_is_not_what_was_done():
+    from undertow.tasks.explaining_class import Ending, _told
+
+    alone = Ending("at last", "good", 0.9, "bad", 0.8, True)
+    assert "--pooling mean or --pooling attention" in _told(alone, "last")[0]
+    assert "train with --pooling mean, compare" in _told(alone, "attention")[0]

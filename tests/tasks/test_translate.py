@@ -162,3 +162,27 @@ def test_a_vocabulary_comes_back(told):
 
     assert Languages.from_json(json.loads(json.dumps(told.vocabulary.to_json()))) == told.vocabulary
     assert TranslateOptions(data=("x",)).how.width == 5
+
+
+def test_long_texts_stand_alone_and_are_read_to_a_limit(told):
+    from undertow.tasks.translating import READ, UNITS, beside
+
+    lengths = [3] * 250 + [900] * 30 + [UNITS + 1]
+    parts = list(beside(lengths))
+    assert sorted(n for part in parts for n in part) == list(range(len(lengths)))
+    assert all(len(part) == 1 or max(lengths[n] for n in part) * len(part) <= UNITS for part in parts)
+    long = "one two three " * READ
+    found = told.explain(long)
+    assert (found.left, len(found.read)) == (2 * READ, READ)
+    assert "The last 2,000 units were not read." in found.notes
+
+
+def test_what_was_looked_at_has_no_method(told):
+    with pytest.raises(SettingError, match="explains by what it looked at, without a method"):
+        told.explain("one two", method="occlusion")
+
+
+def test_a_network_that_does_not_fit_is_refused(tmp_path, quick):
+    (tmp_path / "p.tsv").write_text("source\ttarget\n" + "".join(f"a{n} b\tb a{n}\n" for n in range(60)))
+    with pytest.raises(SettingError, match="needs about"):
+        ut.train("translate", data="p.tsv", out="run", hidden=1_000_000)

@@ -161,3 +161,32 @@ def test_what_is_understood_of_a_file(file):
     assert record["most_children"] == 2
     assert set(record["root_labels"]) <= {"0", "1", "2"}
     assert json.dumps(record)
+
+
+def test_a_tree_an_input_and_a_method_it_has(told):
+    with pytest.raises(DataError, match="input 2 holds 2 trees"):
+        told.predict(["(2 good)", "(2 good) (0 bad)"])
+    with pytest.raises(SettingError, match="--method integrated: this run explains by occlusion"):
+        told.explain("(2 good)", method="integrated")
+    assert told.explain("(2 good)", method="occlusion").contributions
+
+
+def test_brackets_without_a_label_around_a_tree(told, quick, tmp_path):
+    import undertow as ut
+
+    assert (
+        told.predict(["((2 (1 it) (2 good)))"])[0]["label"]
+        == told.predict(["(2 (1 it) (2 good))"])[0]["label"]
+    )
+    (tmp_path / "bare.ptb").write_text("\n".join(f"({one})" for one in lines(40)) + "\n")
+    found = ut.train("tree", data=tmp_path / "bare.ptb", out="run", **{**SMALL, "steps": 2})
+    assert found.score["test"]["texts"] > 0
+
+
+def test_one_class_and_a_network_that_does_not_fit_are_refused(file, quick):
+    import undertow as ut
+
+    with pytest.raises(DataError, match="Every training text has the label 'all'"):
+        ut.train("tree", data=file, out="run", merge=("all=0,1,2",), **SMALL)
+    with pytest.raises(SettingError, match="needs about"):
+        ut.train("tree", data=file, out="run", **{**SMALL, "hidden": 1_000_000})

@@ -30,8 +30,9 @@ class Arguments:
     """The character to be explained, empty for the end of a string; by default the likeliest."""
     label: str | None = None
     """The label to be explained, of a run that tells labels; by default the likeliest."""
-    method: Literal["gradient", "integrated", "occlusion"] = "integrated"
-    """gradient times input; integrated gradients, which sum to the whole; occlusion, each character left out."""
+    method: Literal["gradient", "integrated", "occlusion"] | None = None
+    """gradient times input; integrated gradients, which sum to the whole; occlusion, each piece left out. By default
+    integrated, of trees occlusion."""
     json: bool = False
     """Print as JSON."""
 

@@ -10,7 +10,7 @@ from undertow.data.columns import Role, Search
 from undertow.data.opening import open_table
 from undertow.data.source import Format, Source, check_file, describe, format_meant
 from undertow.data.table import Form, Row, Table, Wanted
-from undertow.data.trees import Tree, sound_trees, trees
+from undertow.data.trees import Tree, rooted, sound_trees, trees
 from undertow.data.value import checked_pair, remedy_of
 from undertow.errors import DataError, SettingError
 
@@ -169,7 +169,7 @@ def _rows_of_trees(path: str | Path, how: Layout) -> Generator[Row, None, None]:
         elif how.phrases:
             yield from (Row(line, values) for values in _phrases(tree, how.max_length))
         else:
-            yield Row(line, (tree.text, _root_label(tree)))
+            yield Row(line, (tree.text, rooted(tree).labels[-1]))
 
 
 def _phrases(tree: Tree, max_length: int) -> Iterator[tuple[str, str]]:
@@ -177,16 +177,7 @@ def _phrases(tree: Tree, max_length: int) -> Iterator[tuple[str, str]]:
     texts: list[str] = []
     for word, children in zip(tree.words, tree.children, strict=True):
         texts.append((word or " ".join(texts[child] for child in children))[: max_length + 1])
-    labels = (*tree.labels[:-1], _root_label(tree))
-    return zip(reversed(texts), reversed(labels), strict=True)
-
-
-def _root_label(tree: Tree) -> str:
-    """The Penn Treebank puts brackets without a label around each tree: the label is the one inside."""
-    node = len(tree.labels) - 1
-    while not tree.labels[node] and len(tree.children[node]) == 1:
-        (node,) = tree.children[node]
-    return tree.labels[node]
+    return zip(reversed(texts), reversed(rooted(tree).labels), strict=True)
 
 
 def _keep(kept: dict[str, str], text: str, label: str) -> str:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 from undertow.data.decode import lines, text_chunks
@@ -57,6 +57,14 @@ class Tree:
             one = waiting.pop()
             yield one
             waiting += self.children[one]
+
+
+def rooted(tree: Tree) -> Tree:
+    """The Penn Treebank puts brackets without a label around each tree: the root's label is then the one inside."""
+    node = len(tree.labels) - 1
+    while not tree.labels[node] and len(tree.children[node]) == 1:
+        (node,) = tree.children[node]
+    return replace(tree, labels=(*tree.labels[:-1], tree.labels[node]))
 
 
 @dataclass

@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
 from undertow.data.tokens import Tokens
 from undertow.errors import DataError, SettingError
@@ -137,14 +138,24 @@ def _levels(labels: Sequence[str], levels: int) -> Classes:
         raise DataError(f"--levels needs labels that are numbers; {strange!r} is none.")
     values = np.array([_value(label) for label in labels])
     cuts = np.unique(np.quantile(values, np.arange(1, levels) / levels))
-    if len(cuts) < levels - 1 or len(np.unique(values)) < levels:
+    met = np.bincount(np.searchsorted(cuts, values, side="right"), minlength=levels)
+    if len(cuts) < levels - 1 or not met.all():
         raise DataError(
             f"The labels hold too few different numbers for {levels} levels of equal size. Take a smaller --levels, or "
             f"leave it out: every number is a class of its own then."
         )
-    ends = ["lowest", *(f"{cut:.3g}" for cut in cuts), "highest"]
+    ends = ["lowest", *_told_apart(cuts), "highest"]
     names = tuple(f"{low} to {high}" for low, high in itertools.pairwise(ends))
     return Classes(names, cuts=tuple(map(float, cuts)))
+
+
+def _told_apart(cuts: NDArray[np.float64]) -> list[str]:
+    """Numbers with as few digits as tell them apart, three at least."""
+    for digits in range(3, 17):
+        told = [f"{cut:.{digits}g}" for cut in cuts]
+        if len(set(told)) == len(told):
+            break
+    return told
 
 
 def _merged(present: set[str], merge: Sequence[str]) -> Classes:
@@ -165,6 +176,19 @@ def _merged(present: set[str], merge: Sequence[str]) -> Classes:
     if twice:
         raise SettingError(f"--merge: the label {sorted(twice)[0]!r} is given twice.")
     return Classes(tuple(dict.fromkeys(name for _, name in pairs)), merged=tuple(pairs))
+
+
+def check_several(classes: Classes) -> None:
+    """Refuse one class alone.
+
+    Raises:
+        DataError: there is nothing to tell apart.
+    """
+    if len(classes.names) < 2:
+        raise DataError(
+            f"Every training text has the label {classes.names[0]!r}: there is nothing to tell apart. Is it the right "
+            "column, or the right --merge?"
+        )
 
 
 def _order(label: str) -> tuple[bool, float, str]:

@@ -30,7 +30,7 @@ from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.shapes import check_share
 from undertow.tasks.class_scores import baselines, judged, record, surely_wrong
-from undertow.tasks.classes import Classes, Reader, settle
+from undertow.tasks.classes import Classes, Reader, check_several, settle
 from undertow.tasks.explaining import Question
 from undertow.tasks.explaining_class import ClassExplanation, explain_class
 from undertow.tasks.labelled_parts import LabelledFiles, Parts, read_parts
@@ -42,6 +42,8 @@ from undertow.training.options import Training
 from undertow.wiring.many_to_one import ManyToOne
 from undertow.wiring.self_attention import SelfAttention
 
+RECURRENT = ("cell", "cell_options", "hidden", "directions", "variational", "weight_drop", "zoneout")
+ATTENDING = ("heads",)
 ROWS = 256  # texts read side by side where nothing is learned
 
 
@@ -74,6 +76,8 @@ class ClassifyOptions(Training, Layers, LabelledFiles):
     """1: read from the front; 2: from the end, too."""
     encoder: Literal["recurrent", "self-attention"] = "recurrent"
     """What reads: the recurrent cell; or blocks of self-attention, --layers of them, of --embedding features."""
+    heads: int = 4
+    """Of self-attention; they must divide --embedding."""
     positions: Literal["none", "sines", "learned"] | None = None
     """What a step is told of its place. Without it: none for recurrent layers, sines for self-attention."""
     pooling: Literal["last", "mean", "max", "attention"] = "max"
@@ -114,8 +118,24 @@ class ClassifyOptions(Training, Layers, LabelledFiles):
                 raise SettingError(
                     f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}."
                 )
+        self._check_encoder()
         if self.fixed_vectors and not self.vectors:
             raise SettingError("--fixed-vectors goes with --vectors FILE.")
+
+    def _check_encoder(self) -> None:
+        """Refuse options of what is not there."""
+        attending = self.encoder == "self-attention"
+        known = type(self).__dataclass_fields__
+        given = [n for n in (RECURRENT if attending else ATTENDING) if getattr(self, n) != known[n].default]
+        if given:
+            other, takes = (
+                ("recurrent", ", by --embedding, --layers, --heads") if attending else ("self-attention", "")
+            )
+            raise SettingError(
+                f"--{given[0].replace('_', '-')} goes with --encoder {other}; this run reads by {self.encoder}{takes}."
+            )
+        if attending and not self.vectors and (self.heads < 1 or self.embedding % self.heads):
+            raise SettingError(f"--heads must divide --embedding, {self.embedding}; got {self.heads} heads.")
 
 
 class Batch(NamedTuple):
@@ -278,7 +298,7 @@ class Classify:
         check_fits(options, vocabulary.tokens.size)
         attending = options.encoder == "self-attention"
         layers: Recurrent | SelfAttention = (
-            SelfAttention(options.embedding, options.layers, dropout=options.dropout / 2)
+            SelfAttention(options.embedding, options.layers, options.heads, options.dropout / 2)
             if attending
             else recurrent_of(options, bidirectional=options.directions == 2)
         )
@@ -460,8 +480,4 @@ def _encoded(part: Labelled, reader: Reader, options: ClassifyOptions) -> Encode
 def _check(train: Encoded, validation: Encoded, classes: Classes) -> None:
     if not train.rows or not validation.rows:
         raise DataError("No row of the training or of the validation part has one of the classes asked for.")
-    if len(classes.names) < 2:
-        raise DataError(
-            f"Every training text has the label {classes.names[0]!r}: there is nothing to tell apart. Is --label the "
-            f"right column?"
-        )
+    check_several(classes)

@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from undertow.data.vocabulary import Vocabulary
-from undertow.errors import DataError
+from undertow.errors import DataError, SettingError
 from undertow.flow.attribution import Attribution, Method, attribute
 from undertow.wiring.next_token import NextToken
 
@@ -25,7 +25,18 @@ class Question:
     text: str
     next: str | None = None  # of a network that says characters; None: the likeliest
     label: str | None = None  # of a network that says labels; None: the likeliest
-    method: Method = "integrated"
+    method: Method | None = None  # None: the recipe's own
+
+
+def check_method(asked: Question, *known: Method) -> None:
+    """Refuse a method that a recipe does not explain by.
+
+    Raises:
+        SettingError: says by what it does.
+    """
+    if asked.method is not None and asked.method not in known:
+        able = f"by {' or '.join(known)}" if known else "by what it looked at, without a method"
+        raise SettingError(f"--method {asked.method}: this run explains {able}.")
 
 
 @dataclass(frozen=True)

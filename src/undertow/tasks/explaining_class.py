@@ -19,7 +19,7 @@ from undertow.errors import DataError
 from undertow.flow.attribution import Method, attribute
 from undertow.report.contributions import contributions
 from undertow.tasks.classes import Reader
-from undertow.tasks.explaining import share_notes, shares_of_last
+from undertow.tasks.explaining import Question, share_notes, shares_of_last
 from undertow.wiring.many_to_one import ManyToOne
 
 SENTENCE_END = re.compile(r"(?<=[.!?…])\s+|\n+")
@@ -52,6 +52,7 @@ class ClassExplanation:
     pooled: tuple[float, ...]  # each step's share of the pooled vector
     share_of_last: dict[int, float]
     ending: Ending | None
+    pooling: str
 
     @property
     def title(self) -> str:
@@ -72,10 +73,10 @@ class ClassExplanation:
     @property
     def notes(self) -> tuple[str, ...]:
         """What a person should know beside the table."""
-        return (*share_notes(self.share_of_last), *_told(self.ending))
+        return (*share_notes(self.share_of_last), *_told(self.ending, self.pooling))
 
 
-def explain_class(model: ManyToOne, reader: Reader, asked: Any, longest: int) -> ClassExplanation:
+def explain_class(model: ManyToOne, reader: Reader, asked: Question, longest: int) -> ClassExplanation:
     """Take ln p of a label apart.
 
     Args:
@@ -100,9 +101,10 @@ def explain_class(model: ManyToOne, reader: Reader, asked: Any, longest: int) ->
     def score(output: Any) -> Tensor:
         return torch.log_softmax(output.scores[0].double(), -1)[number]
 
-    found = attribute(model, tokens, lengths, score=score, method=asked.method)
+    method = asked.method or "integrated"
+    found = attribute(model, tokens, lengths, score=score, method=method)
     return ClassExplanation(
-        asked.method,
+        method,
         asked.text,
         reader.classes.names[number],
         found.score,
@@ -112,6 +114,7 @@ def explain_class(model: ManyToOne, reader: Reader, asked: Any, longest: int) ->
         tuple(read.shares[:, 0].tolist()),
         shares_of_last(found, len(units)),
         ending_of(model, reader, asked.text, longest),
+        model.pooling.how,
     )
 
 
@@ -146,7 +149,7 @@ def _said(model: ManyToOne, reader: Reader, text: str, longest: int) -> tuple[st
     return reader.classes.names[int(p.argmax())], float(p.max())
 
 
-def _told(ending: Ending | None) -> tuple[str, ...]:
+def _told(ending: Ending | None, pooling: str) -> tuple[str, ...]:
     if ending is None:
         return ()
     beside = (
@@ -155,7 +158,7 @@ def _told(ending: Ending | None) -> tuple[str, ...]:
     )
     if not ending.decided_alone:
         return (beside,)
+    others = " or ".join(f"--pooling {how}" for how in ("mean", "attention") if how != pooling)
     return (
-        f"{beside} The ending alone decided. Pooling over all steps weighs the rest as well: train with --pooling mean "
-        f"or --pooling attention, and compare.",
+        f"{beside} The ending alone decided. Other pooling may weigh the rest more: train with {others}, compare.",
     )

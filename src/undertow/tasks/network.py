@@ -98,7 +98,16 @@ def check_fits(options: Layers, tokens: int) -> None:
     Raises:
         SettingError: says how large it would be.
     """
-    parameters, memory = count_parameters(options, tokens), memory_bytes()
+    check_memory(count_parameters(options, tokens))
+
+
+def check_memory(parameters: int) -> None:
+    """Refuse so many parameters where their training would not fit into memory.
+
+    Raises:
+        SettingError: says how large it would be.
+    """
+    memory = memory_bytes()
     if not _fits(parameters):
         raise SettingError(
             f"A network of {parameters:,} parameters needs about {parameters * BYTES_A_PARAMETER / 2**30:,.0f} GiB "

@@ -50,4 +50,4 @@ class OverCharacters:
         """
         if asked.label is not None:
             raise SettingError("This run tells characters, not labels: ask for one with --next.")
-        return explain(model, vocabulary, asked.text, asked.next, asked.method)
+        return explain(model, vocabulary, asked.text, asked.next, asked.method or "integrated")

@@ -98,7 +98,7 @@ class Trained(Run):
         return answers
 
     def explain(
-        self, text: str, *, next: str | None = None, label: str | None = None, method: Method = "integrated"
+        self, text: str, *, next: str | None = None, label: str | None = None, method: Method | None = None
     ) -> Any:
         """What each piece of a text adds to the network's choice.
 
@@ -106,10 +106,10 @@ class Trained(Run):
             text: what is read.
             next: the character to be explained, of a network that says characters; "" for the end.
             label: the label, of a network that says labels.
-            method: gradient, integrated or occlusion.
+            method: gradient, integrated or occlusion; None is the recipe's own.
 
         Raises:
-            SettingError: the recipe explains something else.
+            SettingError: the recipe explains something else, or by other methods.
             DataError: the text cannot be read.
         """
         explain = use_of(self.recipe, "explain")

@@ -31,11 +31,11 @@ from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
 from undertow.shapes import check_share
 from undertow.tasks.bleu import bleu, check_sacrebleu
-from undertow.tasks.explaining import Question
+from undertow.tasks.explaining import Question, check_method
 from undertow.tasks.languages import Languages
-from undertow.tasks.network import Layers, describe_cell
+from undertow.tasks.network import Layers, check_memory, count_parameters, describe_cell
 from undertow.tasks.pair_parts import PairFiles, PairParts, read_pair_parts
-from undertow.tasks.translating import Translation, translate
+from undertow.tasks.translating import READ, Translation, beside, translate
 from undertow.training.loop import Judged, StepLoss
 from undertow.training.options import Training
 from undertow.wiring.attention import Additive, Multiplicative
@@ -134,6 +134,10 @@ class Encoded:
             if max(map(len, pair)) <= longest
         ]
         return Encoded([self.sources[n] for n in kept], [self.targets[n] for n in kept])
+
+    def cut(self, longest: int) -> Encoded:
+        """Of longer ones the beginning."""
+        return Encoded([row[:longest] for row in self.sources], [row[:longest] for row in self.targets])
 
 
 @dataclass
@@ -255,6 +259,8 @@ class Translate:
         """A fresh network."""
         options.check()
         wide = 2 * options.hidden
+        below = count_parameters(options, vocabulary.source.size + vocabulary.target.size)
+        check_memory(below + 6 * wide**2)  # the layers above are twice as wide, with three gates or more
         encoder = _layers(options, options.embedding, options.hidden, bidirectional=True)
         query = _layers(options, options.embedding, wide, layers=1)
         upper = _layers(options, query.output_size + encoder.output_size, wide)
@@ -300,6 +306,7 @@ class Translate:
         """
         if asked.next is not None or asked.label is not None:
             raise SettingError("A translation is explained whole: leave out --next and --label.")
+        check_method(asked)
         return translate(model, vocabulary, [asked.text], options.how)[0]
 
     def score_file(
@@ -336,7 +343,7 @@ def scores(
     first = translate(model, languages, sources, Beam(1, options.length_norm, options.longest + 1))
     figures = {
         "pairs": len(sources),
-        "nats_per_token": nats(model, encoded(sources, targets, languages)),
+        "nats_per_token": nats(model, encoded(sources, targets, languages).cut(READ)),
         "greedy": bleu([t.text for t in first], targets),
         "beam": bleu([t.text for t in best], targets),
         "beam_width": options.beam,
@@ -359,13 +366,13 @@ def encoded(sources: Sequence[str], targets: Sequence[str], languages: Languages
     return Encoded([read.row(text) for text in sources], [written.encode(text) for text in targets])
 
 
-def nats(model: EncoderDecoder, pairs: Encoded, batch: int = 128) -> float:
+def nats(model: EncoderDecoder, pairs: Encoded) -> float:
     """Nats a token of the targets, end marks counted, in the mode that the model is in."""
     total, units = 0.0, 0
-    order = np.argsort([len(row) for row in pairs.sources], kind="stable")
+    lengths = [max(map(len, pair)) for pair in zip(pairs.sources, pairs.targets, strict=True)]
     with torch.no_grad():
-        for at in range(0, len(order), batch):
-            part = pairs.batch(order[at : at + batch])
+        for members in beside(lengths):
+            part = pairs.batch(members)
             said, _ = model(part.source, part.given, part.lengths)
             flat = part.wanted.flatten()
             total += float(

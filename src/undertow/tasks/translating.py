@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -21,6 +21,8 @@ from undertow.wiring.beam import Beam, Found, search
 from undertow.wiring.unaligned import EncoderDecoder, Progress, rows_of
 
 ROWS = 100  # texts side by side
+UNITS = 20_000  # most units side by side, so that a long text does not fill the memory
+READ = 1000  # units that are read of a text
 BEFORE = re.compile(r" ([,.;:!?…)\]}%»”])")  # no space stands before these
 BEHIND = re.compile(r"([(\[{«“„]) ")
 
@@ -33,6 +35,7 @@ class Translation:
     text: str
     score: float  # ln p, by the length's norm
     copied: int  # unknown words that were copied
+    left: int  # units at the end that were not read
     read: tuple[str, ...]
     written: tuple[str, ...]  # with the end mark
     shares: tuple[tuple[float, ...], ...]  # of the words read, a row a word written; rows sum to 1
@@ -73,8 +76,9 @@ class Translation:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """How many words were copied."""
-        return (f"{self.copied} unknown words were copied.",) if self.copied else ()
+        """How many words were copied, and how many were not read."""
+        copied = (f"{self.copied} unknown words were copied.",) if self.copied else ()
+        return (*copied, f"The last {self.left:,} units were not read.") if self.left else copied
 
     def _looked(self, row: Sequence[float]) -> str:
         most = sorted(range(len(row)), key=lambda n: -row[n])[:2]
@@ -85,11 +89,9 @@ def translate(
     model: EncoderDecoder, languages: Languages, texts: Sequence[str], how: Beam
 ) -> list[Translation]:
     """The best translation that is found of each text, the model in the mode it is in."""
-    rows = [languages.source.row(text) for text in texts]
-    order = np.argsort([len(row) for row in rows], kind="stable")
+    rows = [languages.source.row(text)[:READ] for text in texts]
     found: dict[int, Translation] = {}
-    for at in range(0, len(order), ROWS):
-        members = order[at : at + ROWS].tolist()
+    for members in beside([len(row) for row in rows]):
         source, lengths = side_by_side([rows[n] for n in members])
         best = _searched(model, source, lengths, how)
         shares = _looked_at(model, source, lengths, best)
@@ -97,6 +99,18 @@ def translate(
             looked = shares[: len(one.tokens) + 1, column, : len(rows[n])]
             found[n] = _told(languages, (texts[n], rows[n]), one, looked)
     return [found[n] for n in range(len(texts))]
+
+
+def beside(lengths: Sequence[int]) -> Iterator[list[int]]:
+    """Which texts are taken at once: those of nearly one length, no more than memory holds."""
+    members: list[int] = []
+    for n in np.argsort(lengths, kind="stable").tolist():
+        if members and (len(members) == ROWS or (len(members) + 1) * lengths[n] > UNITS):
+            yield members
+            members = []
+        members.append(n)
+    if members:
+        yield members
 
 
 def _searched(model: EncoderDecoder, source: Tensor, lengths: Tensor, how: Beam) -> list[Found]:
@@ -121,7 +135,8 @@ def _told(
     languages: Languages, source: tuple[str, NDArray[np.int64]], found: Found, shares: Tensor
 ) -> Translation:
     text, row = source
-    read = languages.source.pieces(text) or [text]
+    whole = languages.source.pieces(text) or [text]
+    read = whole[:READ]
     names = languages.target.names
     copied = [token == STRANGE for token in found.tokens]
     strange = torch.from_numpy(row == STRANGE)
@@ -134,6 +149,7 @@ def _told(
         spelled(languages.target, words),
         found.score,
         sum(copied),
+        len(whole) - len(read),
         tuple(read),
         (*words, END),
         tuple(tuple(row) for row in shares.tolist()),

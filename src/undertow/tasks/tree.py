@@ -23,13 +23,14 @@ from torch.nn import functional
 
 from undertow.data.batches import buckets, count
 from undertow.data.tokens import END, STRANGE, UNKNOWN, Tokens, most_frequent
-from undertow.data.trees import Tree, trees_in
+from undertow.data.trees import Tree, rooted, trees_in
 from undertow.errors import DataError, SettingError
 from undertow.shapes import check_share, check_size
 from undertow.tasks.class_scores import baselines, judged, record, surely_wrong
-from undertow.tasks.classes import Reader, settle
-from undertow.tasks.explaining import Question
+from undertow.tasks.classes import Reader, check_several, settle
+from undertow.tasks.explaining import Question, check_method
 from undertow.tasks.explaining_tree import TreeExplanation, explain_tree
+from undertow.tasks.network import check_memory
 from undertow.tasks.pretrained import give_vectors, knowing, vectors_for
 from undertow.tasks.remarks import check_held_out, only_file
 from undertow.tasks.tree_parts import TreeFiles, inspect_trees, read_tree_parts, read_trees
@@ -256,6 +257,7 @@ class TreeRecipe:
         parts = read_tree_parts(options, cell_of(options).most)
         used = [label for tree in parts.train for label in tree.labels if label]
         reader = Reader(words_of(parts.train, options), settle(used, options.merge))
+        check_several(reader.classes)
         given, said = None, parts.remarks
         if options.vectors is not None:
             words = spellings((tree for part in parts[:3] for tree in part), reader.tokens.lower)
@@ -277,6 +279,11 @@ class TreeRecipe:
         """A fresh network."""
         options.check()
         cell = cell_of(options)
+        # of a cell at most two children, each with 5 gates a place
+        check_memory(
+            vocabulary.tokens.size * cell.input_size
+            + cell.hidden_size * (4 * cell.input_size + 10 * cell.hidden_size)
+        )
         classes = len(vocabulary.classes.names)
         model = TreeLabels(vocabulary.tokens.size, cell, classes, options.dropout)
         model.embedding.weight.requires_grad_(not options.fixed_vectors)
@@ -301,7 +308,7 @@ class TreeRecipe:
         self, model: TreeLabels, vocabulary: Reader, texts: list[str], options: TreeOptions
     ) -> list[dict[str, Any]]:
         """The label of each tree's root, its probability, and that of every other."""
-        read = [tree for text in texts for tree in trees_in(text)]
+        read = _one_tree_each(texts)
         names = vocabulary.classes.names
         model, vocabulary = _knowing(model, vocabulary, read)
         p = all_probabilities(model, grove(read, vocabulary))
@@ -326,7 +333,8 @@ class TreeRecipe:
         """
         if asked.next is not None:
             raise SettingError("This run tells labels, not characters: ask for one with --label.")
-        tree = next(iter(trees_in(asked.text)))
+        check_method(asked, "occlusion")
+        [tree] = _one_tree_each([asked.text])
         model, vocabulary = _knowing(model, vocabulary, [tree])
         return explain_tree(model, vocabulary, tree, grove([tree], vocabulary).batch([0]), asked.label)
 
@@ -396,6 +404,19 @@ def tree_record(p: Sequence[NDArray[np.float64]], part: Grove) -> dict[str, Any]
         "nodes": int(known.sum()),
         "node_accuracy": float((said == truth)[known].mean()),
     }
+
+
+def _one_tree_each(texts: Sequence[str]) -> list[Tree]:
+    """The trees of these inputs.
+
+    Raises:
+        DataError: one holds none, or several.
+    """
+    found = [list(trees_in(text)) for text in texts]
+    several = next((n for n, own in enumerate(found) if len(own) > 1), None)
+    if several is not None:
+        raise DataError(f"input {several + 1} holds {len(found[several])} trees; give one an input.")
+    return [rooted(tree) for [tree] in found]
 
 
 def _knowing(model: TreeLabels, reader: Reader, trees: Sequence[Tree]) -> tuple[TreeLabels, Reader]:

@@ -10,7 +10,7 @@ import numpy as np
 
 from undertow.data.source import Source, describe
 from undertow.data.split import split_by_hash
-from undertow.data.trees import Tree, sound_trees, trees
+from undertow.data.trees import Tree, rooted, sound_trees, trees
 from undertow.errors import DataError
 from undertow.tasks import remarks
 
@@ -80,7 +80,7 @@ def read_trees(path: str, how: TreeFiles, most: int = 0, repeats: bool = False) 
         if how.skip_bad
         else list(trees(path, encoding=encoding))
     )
-    read = [tree for tree in rows if tree is not None and _fits(tree, path, how, most)]
+    read = [rooted(tree) for tree in rows if tree is not None and _fits(tree, path, how, most)]
     kept = {tree.text: tree for tree in reversed(read)}  # the first of equal sentences stays
     if not kept:
         raise DataError(

@@ -35,8 +35,10 @@ class SelfAttention(nn.Module):
 
     def __init__(self, size: int, layers: int = 2, heads: int = 4, dropout: float = 0.0) -> None:
         super().__init__()
-        if size % heads:
-            raise SettingError(f"SelfAttention: {heads} heads must divide {size} features.")
+        if heads < 1 or size % heads:
+            raise SettingError(
+                f"SelfAttention: {heads} heads do not divide {size} features. Take another --heads."
+            )
         self.input_size = self.output_size = size
         self.blocks = nn.Sequential(*(Block(size, heads, dropout) for _ in range(layers)))
         self.norm = nn.LayerNorm(size)
