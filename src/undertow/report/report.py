@@ -66,7 +66,8 @@ def unrolled_of(config: dict[str, Any], steps: int = 3) -> Unrolled | None:
         weights,
         steps=steps,
         layers=options.get("layers") or 1,
-        bidirectional=bool(options.get("bidirectional")),
+        bidirectional=cell.get("directions") == 2,
+        of=str(cell.get("of", "")),
         upper_weights=upper,
     )
 

@@ -25,10 +25,10 @@ def header(config: dict[str, Any], score: dict[str, Any] | None, sentence: str) 
     options, cell = config.get("options") or {}, config.get("cell") or {}
     name = str(config.get("run") or (score or {}).get("run") or config.get("recipe") or "run")
     facts = [str(config.get("recipe", "")), str(cell.get("name", ""))]
-    if words.is_number(options.get("layers")):
-        facts.append(words.plural(options["layers"], "layer"))
-    if words.is_number(options.get("hidden")):
-        facts.append(f"{words.count(options['hidden'])} hidden units")
+    if cell.get("network"):
+        facts.append(str(cell["network"]))
+    else:
+        facts += _size(options)
     if words.is_number(config.get("parameters")):
         facts.append(f"{words.count(config['parameters'])} parameters")
     return tag(
@@ -37,6 +37,15 @@ def header(config: dict[str, Any], score: dict[str, Any] | None, sentence: str) 
         tag("p", " · ".join(fact for fact in facts if fact), class_="facts"),
         tag("p", sentence, class_="verdict"),
     )
+
+
+def _size(options: dict[str, Any]) -> list[str]:
+    told = []
+    if words.is_number(options.get("layers")):
+        told.append(words.plural(options["layers"], "layer"))
+    if words.is_number(options.get("hidden")):
+        told.append(f"{words.count(options['hidden'])} hidden units")
+    return told
 
 
 def tiles(history: History, score: dict[str, Any] | None, unit: str = "character") -> Markup:

@@ -38,7 +38,7 @@ def draw_unrolled(record: Unrolled) -> Figure:
     sheet = Sheet(record)
     pen = Pen(sheet.width, sheet.height)
     size = f"{words.plural(record.layers, 'layer')}, {words.plural(record.steps, 'step')}"
-    size += ", both directions" * record.bidirectional
+    size += ", both directions" * record.bidirectional + f", {record.of}" * bool(record.of)
     style.heading(pen.figure, f"{record.cell}, unrolled in time", size)
     for row in sheet.rows:
         _weights(pen, sheet, row)

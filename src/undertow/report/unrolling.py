@@ -26,6 +26,7 @@ class Unrolled:
     steps: int = 3
     layers: int = 1
     bidirectional: bool = False
+    of: str = ""  # which part of the network, where it is not the whole
     input_label: str = "x"
     output_label: str = "y"
     upper_weights: Shapes = ()

@@ -28,6 +28,7 @@ from undertow.data.labelled import Labelled, read_labelled
 from undertow.data.tokens import STRANGE, Tokens, Units, split_words
 from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
+from undertow.report import words
 from undertow.shapes import check_share
 from undertow.tasks.class_scores import baselines, judged, record, surely_wrong
 from undertow.tasks.classes import Classes, Reader, check_several, settle
@@ -318,8 +319,16 @@ class Classify:
         return Reader.from_json(record)
 
     def describe(self, options: ClassifyOptions) -> dict[str, Any]:
-        """The cell, for config.json."""
-        return describe_cell(options)
+        """The cell and what is made of it, for config.json."""
+        if options.encoder == "self-attention":
+            network = (
+                f"{words.plural(options.layers, 'block')} of {options.heads} heads, {options.pooling} pooling"
+            )
+            summary = (SelfAttention.__doc__ or "").strip().partition("\n")[0]
+            return {"name": "self-attention", "summary": summary, "file_sha256": None, "network": network}
+        layers = words.plural(options.layers, "layer") + " both ways" * (options.directions == 2)
+        network = f"{layers}, {options.hidden} units each, {options.pooling} pooling"
+        return {**describe_cell(options, options.directions), "network": network}
 
     def rows(self, vocabulary: Reader) -> dict[str, tuple[str, ...]]:
         """The embedding has a row a unit, the readout one a class."""

@@ -155,10 +155,10 @@ def _fits(parameters: int) -> bool:
     return memory is None or parameters * BYTES_A_PARAMETER <= memory
 
 
-def describe_cell(options: Layers) -> dict[str, Any]:
+def describe_cell(options: Layers, directions: int = 1) -> dict[str, Any]:
     """The cell for config.json: name, states, weights and shapes; a user's file by its hash."""
     cell = cell_of(options)
-    weights, upper = weights_of(cell), weights_of(_resized(cell, output_size(cell)))
+    weights, upper = weights_of(cell), weights_of(_resized(cell, directions * output_size(cell)))
     summary = (type(cell).__doc__ or "").strip().partition("\n")[0]
     return {
         "name": name_of(cell),
@@ -166,6 +166,7 @@ def describe_cell(options: Layers) -> dict[str, Any]:
         "states": list(cell.State._fields),
         "weights": _shapes(weights),
         "upper_weights": _shapes(upper),
+        "directions": directions,
         "file_sha256": hash_of_file(options.cell),
     }
 

@@ -29,6 +29,7 @@ from undertow.data.pairs import read_pairs
 from undertow.data.tokens import AT_END, Tokens, Units
 from undertow.errors import DataError, SettingError
 from undertow.recurrent.recurrent import Recurrent
+from undertow.report import words
 from undertow.shapes import check_share
 from undertow.tasks.bleu import bleu, check_sacrebleu
 from undertow.tasks.explaining import Question, check_method
@@ -165,13 +166,15 @@ class TranslateTask:
             yield self.train.batch(members)
 
     def loss(self, batch: Batch, carried: list[Tensor]) -> StepLoss:
-        """Mean nats a token, smoothed."""
+        """Mean nats a token, smoothed; told without smoothing, as validation is."""
         scores, _ = self.model(batch.source, batch.given, batch.lengths)
         wanted = batch.wanted.flatten()
         loss = functional.cross_entropy(
             scores.flatten(0, 1), wanted, ignore_index=PADDING, label_smoothing=self.options.smoothing
         )
-        return StepLoss(loss, int((wanted != PADDING).sum()))
+        with torch.no_grad():
+            told = functional.cross_entropy(scores.flatten(0, 1), wanted, ignore_index=PADDING)
+        return StepLoss(loss, int((wanted != PADDING).sum()), told=told)
 
     def validate(self) -> Judged:
         """Nats a token on the validation part, each told the tokens before."""
@@ -278,8 +281,11 @@ class Translate:
         return Languages.from_json(record)
 
     def describe(self, options: TranslateOptions) -> dict[str, Any]:
-        """The cell, for config.json."""
-        return describe_cell(options)
+        """The cell and what is made of it, for config.json."""
+        cell, size = describe_cell(options, directions=2), options.hidden
+        below, above = (words.plural(layers, "layer") for layers in (options.layers, options.layers + 1))
+        network = f"{below} both ways, {size} units each; {options.attention} attention; {above} of {2 * size} to write"
+        return {**cell, "of": "the encoder", "network": network}
 
     def rows(self, vocabulary: Languages) -> dict[str, tuple[str, ...]]:
         """Both embeddings have a row a unit; the readout shares the target's."""

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from undertow.wiring.unaligned import EncoderDecoder, Progress, rows_of
 
 ROWS = 100  # texts side by side
 UNITS = 20_000  # most units side by side, so that a long text does not fill the memory
+ROOM = 10  # written beyond twice what was read; what is longer goes round in circles
 READ = 1000  # units that are read of a text
 BEFORE = re.compile(r" ([,.;:!?…)\]}%»”])")  # no space stands before these
 BEHIND = re.compile(r"([(\[{«“„]) ")
@@ -93,7 +94,9 @@ def translate(
     found: dict[int, Translation] = {}
     for members in beside([len(row) for row in rows]):
         source, lengths = side_by_side([rows[n] for n in members])
-        best = _searched(model, source, lengths, how)
+        best = _searched(
+            model, source, lengths, replace(how, longest=min(how.longest, 2 * len(source) + ROOM))
+        )
         shares = _looked_at(model, source, lengths, best)
         for column, (n, one) in enumerate(zip(members, best, strict=True)):
             looked = shares[: len(one.tokens) + 1, column, : len(rows[n])]

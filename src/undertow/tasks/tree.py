@@ -164,16 +164,15 @@ class TreeTask:
             yield self.train.batch(members)
 
     def loss(self, batch: Batch, carried: list[Tensor]) -> StepLoss:
-        """Mean nats a labelled node."""
+        """Mean nats a labelled node; told at the roots, as validation is."""
         share = self.options.word_dropout
         words = batch.words
         if share:
             words = words.masked_fill(torch.rand(words.shape) < share, STRANGE)
         scores, labels = self.model(words, batch.trees), batch.labels
-        if self.options.roots_only:
-            scores, labels = scores[batch.roots], labels[batch.roots]
-        loss = functional.cross_entropy(scores, labels, ignore_index=NONE, reduction="sum")
-        return StepLoss(loss / (labels != NONE).sum().clamp(min=1), len(batch.roots))
+        at_roots = _mean_nats(scores[batch.roots], labels[batch.roots])
+        loss = at_roots if self.options.roots_only else _mean_nats(scores, labels)
+        return StepLoss(loss, len(batch.roots), told=at_roots)
 
     def validate(self) -> Judged:
         """Nats a root on the validation part, and how many roots are right."""
@@ -297,7 +296,8 @@ class TreeRecipe:
         """The cell, for config.json."""
         kind = CELLS[options.cell]
         summary = (kind.__doc__ or "").strip().partition("\n")[0]
-        return {"name": options.cell, "summary": summary, "file_sha256": None}
+        network = f"{options.hidden} units a node"
+        return {"name": options.cell, "summary": summary, "file_sha256": None, "network": network}
 
     def rows(self, vocabulary: Reader) -> dict[str, tuple[str, ...]]:
         """The embedding has a row a word, the readout one a class."""
@@ -427,6 +427,12 @@ def _knowing(model: TreeLabels, reader: Reader, trees: Sequence[Tree]) -> tuple[
 def spellings(trees: Iterable[Tree], lower: bool) -> Iterator[str]:
     """The words of their leaves."""
     return (_spelled(tree.words[n], lower) for tree in trees for n in tree.leaves)
+
+
+def _mean_nats(scores: Tensor, labels: Tensor) -> Tensor:
+    """Of the nodes that have a class; 0 where none has."""
+    summed = functional.cross_entropy(scores, labels, ignore_index=NONE, reduction="sum")
+    return summed / (labels != NONE).sum().clamp(min=1)
 
 
 def _labels_of(trees: Sequence[Tree]) -> set[str]:

@@ -52,6 +52,9 @@ class StepLoss:
     loss: Tensor  # mean nats a unit, differentiable
     units: int  # how many characters, frames, ... it was taken over
     carried: list[Tensor] = field(default_factory=list)  # state for the next window; the loop detaches it
+    told: Tensor | None = (
+        None  # what is shown in its place, where validation is measured otherwise than the loss
+    )
 
 
 @dataclass(frozen=True)
@@ -192,7 +195,8 @@ class _Trainer:
         bench.carried = [state.detach() for state in outcome.carried]
         position.step += 1
         position.seconds = time.monotonic() - self.clock
-        self.count(outcome, value, float(norm), pace)
+        told = value if outcome.told is None else float(outcome.told.detach())
+        self.count(outcome, told, float(norm), pace)
 
     def diverged(self) -> None:
         """This step is not taken; what made the first number that is none is looked for."""
