@@ -27,12 +27,13 @@ from undertow.errors import DataError, MissingExtraError, SettingError
 Units = Literal["characters", "words", "subwords"]
 Merges = tuple[tuple[str, str], ...]
 
-FORMAT = 1
+FORMAT = 2  # 1: without shapes; it is still written where there are none
 END, UNKNOWN = "(end)", "(unknown)"  # no unit is called so: brackets come off a word
 AT_END, STRANGE = 0, 1  # their numbers
 START = "▁"  # of a piece that follows white space
 SUBWORDS = 8192  # names, unless `most` says otherwise
 LONGEST = 64  # characters that merges look at together; a longer word is cut
+NUMBER = re.compile(r"\d+(?:[,.:]\d+)*")
 REMEMBERED = 1 << 16  # words whose pieces are kept
 
 ABBREVIATIONS = "mr|mrs|ms|dr|prof|st|jr|sr|vs|etc|inc|corp|ltd|co|bros|sept|al|ph\\.d"
@@ -48,16 +49,25 @@ class Tokens:
         lower: upper case counts as lower case.
         names: the units, each once; the first two are `END` and `UNKNOWN`.
         merges: of subwords, which two pieces become one, the first learnt first.
+        shapes: of words, one that is not known is read by its shape where that is known: every run of digits is one 0.
     """
 
     units: Units
     lower: bool
     names: tuple[str, ...]
     merges: Merges = ()
+    shapes: bool = False
 
     @classmethod
     def of(
-        cls, texts: Iterable[str], units: Units, lower: bool, least: int = 1, most: int | None = None
+        cls,
+        texts: Iterable[str],
+        units: Units,
+        lower: bool,
+        least: int = 1,
+        most: int | None = None,
+        *,
+        shapes: bool = False,
     ) -> "Tokens":
         """Which units do these texts use? The most frequent first, those as frequent by their spelling.
 
@@ -67,6 +77,7 @@ class Tokens:
             lower: upper case counts as lower case.
             least: how often a unit (of subwords: a pair to be merged) must be seen.
             most: names in all, the first two included; for subwords 8,192 unless said.
+            shapes: words that are met less often are known by their shape, where that is met so often.
 
         Returns:
             The table; the same for the same texts.
@@ -81,10 +92,14 @@ class Tokens:
             found, merges = _learn(_marked(texts, lower), least, most or SUBWORDS)
         else:
             table = cls(units, lower, (END, UNKNOWN))
-            found, merges = most_frequent((u for text in texts for u in table._units(text)), least), ()
+            seen = Counter(u for text in texts for u in table._units(text))
+            found, merges = (
+                _often(_with_shapes(seen, least) if shapes and units == "words" else seen, least),
+                (),
+            )
         if not found:
             raise DataError(f"no unit is seen {least} times or more: the texts hold no {units} to learn.")
-        return cls(units, lower, (END, UNKNOWN, *found)[:most], merges)
+        return cls(units, lower, (END, UNKNOWN, *found)[:most], merges, shapes and units == "words")
 
     @property
     def size(self) -> int:
@@ -93,8 +108,7 @@ class Tokens:
 
     def encode(self, text: str) -> NDArray[np.int64]:
         """Which indices are the units of this text? 1 where a unit is not known; no end mark is added."""
-        table = self._table
-        return np.array([table.get(unit, STRANGE) for unit in self._units(text)], dtype=np.int64)
+        return np.array([self._number(unit) for unit in self._units(text)], dtype=np.int64)
 
     def row(self, text: str) -> NDArray[np.int64]:
         """What does a network read of this text? One unknown unit, where it has none."""
@@ -120,13 +134,13 @@ class Tokens:
 
     def unknown(self, text: str) -> tuple[str, ...]:
         """Which units of this text are not known? Sorted, each once."""
-        return tuple(sorted({unit for unit in self._units(text) if unit not in self._table}))
+        return tuple(sorted({unit for unit in self._units(text) if self._number(unit) == STRANGE}))
 
     def to_json(self) -> dict[str, Any]:
         """What has to be written down to have these units again?"""
         merges = [list(pair) for pair in self.merges]
-        names = list(self.names)
-        return {"format": FORMAT, "units": self.units, "lower": self.lower, "names": names, "merges": merges}
+        told = {"units": self.units, "lower": self.lower, "names": list(self.names), "merges": merges}
+        return {"format": FORMAT, **told, "shapes": True} if self.shapes else {"format": 1, **told}
 
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> "Tokens":
@@ -142,13 +156,14 @@ class Tokens:
             )
         units: Any = record.get("units")
         lower = record.get("lower")
-        if version != FORMAT or units not in get_args(Units) or not isinstance(lower, bool):
+        if version not in (1, FORMAT) or units not in get_args(Units) or not isinstance(lower, bool):
             raise DataError(
-                'not a table of units: needs "format": 1, "units" (characters, words or subwords) and '
+                'not a table of units: needs "format": 1 or 2, "units" (characters, words or subwords) and '
                 '"lower", true or false.'
             )
         names = _read_names(record.get("names"))
-        return cls(units, lower, names, _read_merges(record.get("merges"), units, names))
+        merges = _read_merges(record.get("merges"), units, names)
+        return cls(units, lower, names, merges, record.get("shapes") is True)
 
     @cached_property
     def _table(self) -> dict[str, int]:
@@ -161,6 +176,13 @@ class Tokens:
     @cached_property
     def _merged(self) -> dict[str, tuple[str, ...]]:
         return {}
+
+    def _number(self, unit: str) -> int:
+        table = self._table
+        found = table.get(unit)
+        if found is None and self.shapes:
+            found = table.get(shape(unit))
+        return STRANGE if found is None else found
 
     def _units(self, text: str) -> list[str]:
         if self.units == "characters":
@@ -184,9 +206,25 @@ class Tokens:
         return self.names[index]
 
 
+def shape(word: str) -> str:
+    """How does a word look, whatever its numbers are? "£1,000" and "£50" are both "£0"."""
+    return NUMBER.sub("0", word)
+
+
 def most_frequent(units: Iterable[str], least: int) -> list[str]:
     """Which units are met so often? The most frequent first, those as frequent by their spelling."""
-    seen = Counter(units)
+    return _often(Counter(units), least)
+
+
+def _with_shapes(seen: Counter[str], least: int) -> Counter[str]:
+    """Units that are met so often, and the shapes of those with digits that are not."""
+    found: Counter[str] = Counter()
+    for unit, times in seen.items():
+        found[unit if times >= least else shape(unit)] += times
+    return found
+
+
+def _often(seen: Counter[str], least: int) -> list[str]:
     return sorted((unit for unit in seen if seen[unit] >= least), key=lambda unit: (-seen[unit], unit))
 
 

@@ -422,7 +422,9 @@ def shuffled(rows: Sequence[NDArray[Any]], seed: int) -> list[NDArray[Any]]:
 def _reader(options: ClassifyOptions, classes: Classes, parts: Parts) -> tuple[Reader, Given | None]:
     """Units out of the training texts; with vectors, every word that they know as well."""
     train = parts.train.texts
-    tokens = Tokens.of(train, options.units, not options.keep_case, options.least, options.most_tokens)
+    tokens = Tokens.of(
+        train, options.units, not options.keep_case, options.least, options.most_tokens, shapes=True
+    )
     if options.vectors is None:
         return Reader(tokens, classes), None
     given = vectors_for(options.vectors, tokens, _words(parts.texts, tokens.lower))
