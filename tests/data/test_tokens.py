@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from undertow.data.tokens import Tokens, split_words
+from undertow.data.tokens import UNKNOWN, Tokens, split_words
 from undertow.errors import DataError, MissingExtraError, SettingError
 
 TEXTS = ["The cat sat.", "the cat, the hat!", "a Cat"]
@@ -162,7 +162,7 @@ def test_it_is_written_read_and_copied(subwords, units):
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ({"format": 2}, "Update undertow"),
+        ({"format": 3}, "Update undertow"),
         ({"format": "1"}, "not a table of units"),
         ({"units": "letters"}, "not a table of units"),
         ({"lower": 1}, "not a table of units"),
@@ -194,3 +194,16 @@ def test_what_cannot_be_learnt():
 def test_index_outside_is_an_error(index):
     with pytest.raises(DataError, match=f"index {index} is not of these units, which have 0 to 9"):
         WORDS.decode([index])
+
+
+def test_a_word_that_is_not_known_is_read_by_its_shape():
+    texts = ["call 08712345 now", "call 0899999 now £1,000", "pay £50 or 10p", "20p a x9 x9"]
+    plain, shaped = (Tokens.of(texts, "words", True, 2, shapes=shapes) for shapes in (False, True))
+    assert plain.names[2:] == ("call", "now", "x9", "£")
+    assert shaped.names[2:] == ("0", "0p", "call", "now", "x9", "£")  # 08712345, 0899999, 1,000, 50; 10p, 20p
+    named = [shaped.names[n] for n in shaped.encode("call 5.5 or x9 now x8 30p £7")]
+    assert named == ["call", "0", UNKNOWN, "x9", "now", UNKNOWN, "0p", "£", "0"]
+    assert shaped.unknown("x9 x8 99") == ("x8",)
+    assert Tokens.from_json(json.loads(json.dumps(shaped.to_json()))) == shaped
+    assert (plain.to_json()["format"], shaped.to_json()["format"]) == (1, 2)
+    assert Tokens.of(texts, "characters", True, shapes=True).shapes is False
