@@ -11,7 +11,7 @@ from typing import Any
 
 from undertow.errors import DataError
 from undertow.training.run import surroundings
-from undertow.training.storage import make_folder, write_json
+from undertow.training.storage import make_folder, read_json, write_json
 
 ROOT = Path(__file__).parent.parent
 
@@ -39,7 +39,20 @@ def keep(question: str, rows: list[dict[str, Any]], suffix: str = "", **more: An
         **more,
         "rows": rows,
     }
-    make_folder(ROOT / "benchmarks" / "results")
-    path = ROOT / "benchmarks" / "results" / f"{name}{suffix}.json"
+    path = _place(suffix)
+    make_folder(path.parent)
     write_json(path, document)
     print(f"\nKept in {path.relative_to(ROOT)}", file=sys.stderr)
+
+
+def kept(suffix: str = "") -> list[dict[str, Any]]:
+    """The rows of the last result, if there is one: a row that is not measured again stays, with its own commit."""
+    path = _place(suffix)
+    if not path.exists():
+        return []
+    document = read_json(path)
+    return [{**row, "commit": row.get("commit", document["commit"])} for row in document["rows"]]
+
+
+def _place(suffix: str) -> Path:
+    return ROOT / "benchmarks" / "results" / f"{Path(sys.argv[0]).stem}{suffix}.json"

@@ -12,7 +12,7 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from _record import keep
+from _record import keep, kept
 
 import undertow as ut
 from undertow.report.table import print_table
@@ -37,14 +37,16 @@ def trained_by_seed(
 def rows_by_name(
     question: str, names: Sequence[str], row: Callable[[str, int], list[dict[str, Any]]]
 ) -> None:
-    """Measure what --only names with --seeds, keep what there is after each, print it."""
+    """Measure what --only names with --seeds, keep what there is after each beside what was kept before, print it."""
     parser = argparse.ArgumentParser(description=question)
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--only", nargs="*", default=list(names))
     given = parser.parse_args()
-    rows: list[dict[str, Any]] = []
+    rows = [] if given.only == list(names) else kept()
     for name in given.only:
-        rows += row(name, given.seeds)
+        fresh = row(name, given.seeds)
+        key = next(iter(fresh[0]))
+        rows = [old for old in rows if old[key] not in {one[key] for one in fresh}] + fresh
         keep(question, rows, seeds=given.seeds)
     print_table(rows, list(rows[0]), question, sys.stdout)
 
