@@ -18,16 +18,17 @@ from undertow.doctor.verdict import Verdict
 
 LOW, HIGH = 0.95, 1.03  # a step
 SHARP = 0.08  # of the loss, that the first steps of one weight change it by
+ALONE = 1.0  # so much of it needs no rough losses beside it; sound networks stay below 0.3
 
 
 def judge(case: Case) -> Verdict | None:
     """Of linear recurrences that neither fade nor grow: how much of the loss does a step of their weights move?"""
     near = [w for w in case.walks if w.linear and w.step == 0 and w.steps >= 8 and LOW < w.rate < HIGH]
-    if not near or not (case.rough or case.diverged or case.spoilt or case.stuck_in_time):
+    if not near:
         return None
-    walk = near[0]
+    walk, upset = near[0], case.rough or case.diverged or case.spoilt or case.stuck_in_time
     sharp = case.sharpness(walk.name)
-    if sharp is None or sharp < SHARP:
+    if sharp is None or sharp < (SHARP if upset else ALONE):
         return None
     return found(
         0.9,

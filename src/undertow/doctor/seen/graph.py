@@ -69,6 +69,7 @@ BENDS = frozenset(
         "Expm1",
         "Log1P",
         "Square",
+        "LinalgMatrixExp",
     ]
 )
 PRODUCTS = frozenset(
@@ -247,13 +248,22 @@ def through_views(op: Op | None) -> Op | None:
 
 
 def parameter_behind(op: Op | None) -> Op | None:
-    """The leaf that this is a function of, of it alone: exp(-exp(a)) of a, say."""
+    """The leaf that this is a function of, of it alone: exp(-exp(a)) of a, or the matrix exponential of a - aᵀ."""
+    op = _down(op)
+    if op is not None and op.kind in ("Add", "Sub") and len(op.others) == 2:
+        left, right = map(_down, op.others)
+        op = left if left is right else None
+    return op if op is not None and op.node.name() == LEAF else None
+
+
+def _down(op: Op | None) -> Op | None:
+    """As far as one thing is made of one other thing."""
     while op is not None and len(op.others) == 1:
         scaled = op.kind in ("Mul", "Div", "Add", "Sub", "Rsub") and _by_number(op)
         if not (op.kind in VIEWS or op.kind in BENDS or scaled):
             return None
         op = op.others[0]
-    return op if op is not None and op.node.name() == LEAF else None
+    return op
 
 
 def _by_number(op: Op) -> bool:
