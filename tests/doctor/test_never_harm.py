@@ -412,6 +412,27 @@ def test_a_crash_keeps_its_own_traceback(tmp_path, capfd):
     assert "in f\n" in told
 
 
+def test_a_fused_layer_walked_twice_crashes_as_it_does_alone(tmp_path):
+    """Its hooks are then called without a gradient."""
+    script = tmp_path / "carries.py"
+    script.write_text(
+        """import torch
+lstm = torch.nn.LSTM(4, 5)
+optimizer = torch.optim.SGD(lstm.parameters(), lr=0.1)
+state = None
+for step in range(5):
+    y, state = lstm(torch.randn(6, 3, 4), state)
+    loss = y.square().mean()
+    optimizer.zero_grad()
+    loss.backward()
+    optimizer.step()
+"""
+    )
+    case = run(script, [])
+    assert case.crash.kind == "RuntimeError"
+    assert "a second time" in case.crash.message
+
+
 def test_the_command_line_is_put_back(tmp_path):
     script = tmp_path / "looks.py"
     script.write_text(

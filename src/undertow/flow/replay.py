@@ -117,9 +117,10 @@ def _outputs(output: Any) -> list[Tensor]:
     return [first, *(last if isinstance(last, tuple) else (last,))]
 
 
-def _keeper(call: _Call, number: int) -> Callable[[Tensor], None]:
-    def keep(gradient: Tensor) -> None:
-        call.gradients[number] = gradient.detach()
+def _keeper(call: _Call, number: int) -> Callable[[Tensor | None], None]:
+    def keep(gradient: Tensor | None) -> None:
+        if gradient is not None:  # a fused layer whose graph is walked again leaves out what it does not need
+            call.gradients[number] = gradient.detach()
 
     return keep
 

@@ -44,4 +44,4 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("T103", "forget gate shut", judge, ("forget_bias",), explains=("T101", "L104"))
+RULE = Rule("T103", "forget gate shut", judge, ("forget_bias",), explains=("T101", "L104", "D101"))
