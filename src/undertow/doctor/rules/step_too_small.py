@@ -29,11 +29,13 @@ def judge(case: Case) -> Verdict | None:
     """How far do steps go, once warmed up?"""
     measured = [s for s in case.looked_at if s.ratio is not None and not s.wiped]
     ratios = [s.ratio for s in measured[len(measured) // 2 :] if s.ratio is not None]
-    if len(ratios) < 5 or max(ratios) == 0 or case.diverged or (case.baseline is not None and not case.stuck):
+    if len(ratios) < 5 or max(ratios) == 0 or case.diverged:
         return None
     if measured[-1].rates and measured[0].rates and max(measured[-1].rates) > 2 * max(measured[0].rates):
         return None  # still warming up
     step, highest = median(ratios), max((s.ratio or 0.0) for s in measured)
+    if case.baseline is not None and not case.stuck and not (highest <= SMALL and _unchanged(case, measured)):
+        return None  # it has learned what there is to learn
     tiny = highest <= 5 * SMALL and step <= SMALL and case.fallen <= LITTLE
     if not tiny and not (highest <= 2 * SLOW and _unchanged(case, measured)):
         return None
