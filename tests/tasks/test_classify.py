@@ -158,7 +158,7 @@ def test_a_row_that_is_held_out_is_not_trained_on(table, quick, tmp_path):
     parts = read_parts(run.options)
     assert parts.leaked == 40
     assert run.config["remarks"] == [
-        "40 texts of --data are in the validation or test file as well: they are not trained on."
+        "40 texts of --data are in the validation or test part as well: they are not trained on."
     ]
     assert not set(parts.train.texts) & set(parts.validation.texts)
 

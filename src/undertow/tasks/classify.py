@@ -114,10 +114,10 @@ class ClassifyOptions(Training, Layers, LabelledFiles):
             raise SettingError("Give one of --merge and --levels.")
         if self.levels is not None and self.levels < 2:
             raise SettingError(f"--levels must be at least 2, got {self.levels}.")
-        for name in ("least", "longest", "most_tokens", "max_length"):
-            if getattr(self, name) < 1:
+        for name, least in {"least": 1, "longest": 1, "most_tokens": 3, "max_length": 1}.items():
+            if getattr(self, name) < least:
                 raise SettingError(
-                    f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}."
+                    f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}."
                 )
         self._check_encoder()
         if self.fixed_vectors and not self.vectors:

@@ -74,7 +74,7 @@ def of_parts(leaked: int, validation: Iterable[str], test: Iterable[str], what: 
     told = []
     if leaked:
         told.append(
-            f"{leaked:,} {what} of --data are in the validation or test file as well: they are not trained on."
+            f"{leaked:,} {what} of --data are in the validation or test part as well: they are not trained on."
         )
     if both := len(set(validation) & set(test)):
         told.append(

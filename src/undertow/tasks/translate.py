@@ -90,10 +90,10 @@ class TranslateOptions(Training, Layers, PairFiles):
         check_share(self.smoothing, "--smoothing", "The network")
         self.how.check()
         self.check_files()
-        for name in ("least", "longest", "most_tokens", "max_length"):
-            if getattr(self, name) < 1:
+        for name, least in {"least": 1, "longest": 1, "most_tokens": 3, "max_length": 1}.items():
+            if getattr(self, name) < least:
                 raise SettingError(
-                    f"--{name.replace('_', '-')} must be at least 1, got {getattr(self, name)}."
+                    f"--{name.replace('_', '-')} must be at least {least}, got {getattr(self, name)}."
                 )
         check_sacrebleu()
 
