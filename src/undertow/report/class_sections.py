@@ -41,10 +41,10 @@ PICTURES = {
 }
 
 
-def _table(heads: list[str], rows: list[list[str]]) -> Markup:
+def _table(heads: list[str], rows: list[list[str]], kind: str = "many") -> Markup:
     top = tag("thead", tag("tr", *(tag("th", head, scope="col") for head in heads)))
     body = [tag("tr", tag("th", row[0], scope="row"), *(tag("td", cell) for cell in row[1:])) for row in rows]
-    return tag("div", tag("table", top, tag("tbody", *body), class_="many"), class_="wide")
+    return tag("div", tag("table", top, tag("tbody", *body), class_=kind), class_="wide")
 
 
 def _by_class(names: list[str], entries: list[dict[str, Any]]) -> Markup:
@@ -77,6 +77,6 @@ def _wrong(entries: list[dict[str, Any]]) -> Markup:
     rows = [[e["label"], f"{e['said']} ({e['p']:.2f})", e["text"][:SHOWN]] for e in entries]
     return section(
         "Surely wrong",
-        _table(["is", "said", "text"], rows),
+        _table(["is", "said", "text"], rows, kind="many short"),
         note="Where it was surest of something else: what it misreads, and labels that may be wrong.",
     )
