@@ -19,7 +19,8 @@ from torch.nn import functional
 from undertow.data.trees import trees
 from undertow.report.table import print_table
 from undertow.tasks.classes import Reader, settle
-from undertow.tasks.tree import CELLS, Grove, TreeOptions, grove, words_of
+from undertow.tasks.tree import Grove, grove, words_of
+from undertow.tasks.tree_options import CELLS, TreeOptions
 from undertow.unroll.trees.walk import walk_tree
 from undertow.wiring.tree_labels import TreeLabels
 

@@ -11,7 +11,8 @@ from undertow.data.batches import PADDING
 from undertow.errors import DataError, SettingError
 from undertow.tasks.bleu import bleu
 from undertow.tasks.pair_parts import PairFiles, read_pair_parts
-from undertow.tasks.translate import TranslateOptions, encoded
+from undertow.tasks.translate import encoded
+from undertow.tasks.translate_options import TranslateOptions
 from undertow.wiring.beam import Beam
 
 LETTERS = list("abcdefgh")

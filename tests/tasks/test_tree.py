@@ -154,7 +154,8 @@ def test_what_is_asked_of_a_tree(told):
 
 
 def test_what_is_understood_of_a_file(file):
-    from undertow.tasks.tree import RECIPE, TreeOptions
+    from undertow.tasks.tree import RECIPE
+    from undertow.tasks.tree_options import TreeOptions
 
     record = RECIPE.inspect(TreeOptions(data=(str(file),)))
     assert record["kept"] == 300
