@@ -24,11 +24,13 @@ TEXT = (
 ENDINGS = {"negative": "At least my dog seems happy.", "positive": "But then my dog got sick."}
 WORDS = {"format": "trees", "merge": ("negative=0,1", "positive=3,4")}
 ROWS: dict[str, dict[str, Any]] = {
-    "last state, one way": {"pooling": "last", "directions": 1},
-    "last state, both ways": {"pooling": "last"},
-    "mean": {"pooling": "mean", "directions": 1},
-    "max": {"pooling": "max", "directions": 1},
-    "attention": {"pooling": "attention", "directions": 1},
+    "plain RNN, last state": {"cell": "rnn", "pooling": "last", "directions": 1},
+    "plain RNN, mean": {"cell": "rnn", "pooling": "mean", "directions": 1},
+    "plain RNN, max": {"cell": "rnn", "pooling": "max", "directions": 1},
+    "plain RNN, attention": {"cell": "rnn", "pooling": "attention", "directions": 1},
+    "LSTM, last state": {"pooling": "last", "directions": 1},
+    "LSTM, last states of both ways": {"pooling": "last"},
+    "LSTM, attention": {"pooling": "attention", "directions": 1},
 }
 
 
@@ -44,7 +46,7 @@ def _row(name: str, settings: dict[str, Any], seeds: int) -> dict[str, Any]:
     asked = [run.explain(TEXT, label="negative") for run, _ in runs]
     turned = [_turned(run) for run, _ in runs]
     return {
-        "pooling": name,
+        "network": name,
         "dev": spread([run.score["validation"]["accuracy"] for run, _ in runs if run.score]),
         "p_negative": spread([math.exp(found.log_p) for found in asked]),
         "share_of_last_5": spread([found.share_of_last[5] for found in asked]),
