@@ -1,0 +1,1 @@
+"""Feed-forward nets by depth and width, put together from blocks."""
