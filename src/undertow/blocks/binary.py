@@ -1,0 +1,153 @@
+"""Binary layers: weights of +1 and -1, and if asked for inputs of +1 and -1, too.
+
+    w_b = α sign(w), α = mean |w| of a unit's weights          x_b = sign(x), sign(0) = +1
+    backward straight through: ∂sign(x)/∂x is taken as 1 where |x| ≤ 1, and 0 beyond
+
+Real weights are kept for training and learn by small steps; what is used, and what is kept when training is over, is a
+bit each: `packed_net` gives a net whose weights really are bits (a 32nd of float32), and whose products of signs are
+counted by `popcount`. Images are padded with +1, so that every number that is multiplied is a sign.
+Sources: BinaryConnect, Courbariaux et al. 2015; binarised inputs, Hubara et al. 2016; α, Rastegari et al. 2016.
+Axes: B rows, I inputs, O outputs, C channels, Y and X places.
+"""
+
+from __future__ import annotations
+
+import copy
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+from torch.nn import functional
+
+from undertow.blocks import bits
+from undertow.blocks.popcount import panels, sign_product
+
+
+class _Sign(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor) -> Tensor:
+        ctx.save_for_backward(x)
+        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+
+    @staticmethod
+    def backward(ctx: Any, gradient: Tensor) -> Tensor:
+        (x,) = ctx.saved_tensors
+        through: Tensor = gradient * (x.abs() <= 1)
+        return through
+
+
+def sign(x: Tensor) -> Tensor:
+    """+1 where x ≥ 0, else -1; a gradient goes straight through where |x| ≤ 1."""
+    y: Tensor = _Sign.apply(x)  # type: ignore[no-untyped-call]
+    return y
+
+
+def binarised(weight: Tensor) -> Tensor:
+    """α sign(w), a mean |w| for each output."""
+    scale = weight.abs().flatten(1).mean(1)
+    return sign(weight) * scale.view(-1, *(1 for _ in range(weight.dim() - 1)))
+
+
+class BinaryLinear(nn.Linear):
+    """x [B, I] to y [B, O] by weights of ±α.
+
+    Args:
+        inputs: I.
+        outputs: O.
+        activations: the inputs are binarised as well.
+    """
+
+    def __init__(self, inputs: int, outputs: int, activations: bool = True) -> None:
+        super().__init__(inputs, outputs)
+        self.activations = activations
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.linear(sign(x) if self.activations else x, binarised(self.weight), self.bias)
+
+
+class BinaryConv2d(nn.Conv2d):
+    """x [B, C, Y, X] to [B, C', Y', X'] by weights of ±α; p = ⌊k / 2⌋.
+
+    Args:
+        inputs: C.
+        outputs: C'.
+        kernel: k.
+        stride: of the kernel.
+        activations: the inputs are binarised as well, and padded with +1.
+    """
+
+    def __init__(
+        self, inputs: int, outputs: int, kernel: int = 3, stride: int = 1, activations: bool = True
+    ) -> None:
+        super().__init__(inputs, outputs, kernel, stride)
+        self.activations, self.around = activations, kernel // 2
+
+    def forward(self, x: Tensor) -> Tensor:
+        return functional.conv2d(self.surrounded(x), binarised(self.weight), self.bias, self.stride)
+
+    def surrounded(self, x: Tensor) -> Tensor:
+        """What is multiplied: signs in a frame of +1, or the inputs in a frame of 0."""
+        x = sign(x) if self.activations else x
+        return functional.pad(x, [self.around] * 4, value=float(self.activations))
+
+
+class Packed(nn.Module):
+    """A binary layer for use: its weights as bits [O, bytes], α and bias as numbers; exactly what it was trained to be.
+
+    Args:
+        layer: BinaryLinear or BinaryConv2d.
+    """
+
+    bits: Tensor
+    scale: Tensor
+    bias: Tensor
+
+    def __init__(self, layer: BinaryLinear | BinaryConv2d) -> None:
+        super().__init__()
+        weight = layer.weight.detach().flatten(1)
+        self.inputs, self.activations = weight.shape[1], layer.activations
+        self.kernel = tuple(layer.kernel_size) if isinstance(layer, BinaryConv2d) else ()
+        self.stride = tuple(layer.stride) if isinstance(layer, BinaryConv2d) else ()
+        self.around = layer.around if isinstance(layer, BinaryConv2d) else 0
+        assert layer.bias is not None
+        self.register_buffer("bits", bits.packed(weight))
+        self.register_buffer("scale", weight.abs().mean(1))
+        self.register_buffer("bias", layer.bias.detach().clone())
+        self._panels: tuple[int, Any] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        if not self.kernel:
+            return self._product(x) * self.scale + self.bias
+        framed = functional.pad(x, [self.around] * 4, value=float(self.activations))
+        sides = [(n - k) // s + 1 for n, k, s in zip(framed.shape[2:], self.kernel, self.stride, strict=True)]
+        places = functional.unfold(framed, self.kernel, stride=self.stride).transpose(1, 2)
+        y = self._product(places.reshape(-1, self.inputs)) * self.scale + self.bias
+        return y.view(len(x), -1, len(y.T)).transpose(1, 2).reshape(len(x), -1, *sides)
+
+    def _product(self, x: Tensor) -> Tensor:
+        if not self.activations:
+            return x @ bits.unpacked(self.bits, self.inputs, x.dtype).T
+        words = bits.packed(x).numpy().view(np.uint64)
+        return torch.from_numpy(sign_product(words, self._laid(), self.inputs)[:, : len(self.scale)])
+
+    def _laid(self) -> Any:
+        """The bits as the kernel reads them, laid out once for as long as they do not change."""
+        version = self.bits._version
+        if self._panels is None or self._panels[0] != version:
+            self._panels = version, panels(self.bits.numpy().view(np.uint64))
+        return self._panels[1]
+
+    def extra_repr(self) -> str:
+        return f"{self.inputs}, {len(self.scale)}, {self.bits.numel():,} bytes of bits"
+
+
+def packed_net(net: nn.Module) -> nn.Module:
+    """A copy of a net in eval mode in which every binary layer is bits."""
+    net = copy.deepcopy(net).eval()
+    if isinstance(net, BinaryLinear | BinaryConv2d):
+        return Packed(net)
+    for name, layer in list(net.named_modules()):
+        if isinstance(layer, BinaryLinear | BinaryConv2d):
+            net.set_submodule(name, Packed(layer))
+    return net
