@@ -37,6 +37,15 @@ def test_counting_bits_is_multiplying_signs(rows, inputs, outputs):
     np.testing.assert_array_equal(told, (plain(x) @ plain(w).T).numpy())
 
 
+def test_threads_share_the_rows(monkeypatch):
+    monkeypatch.setattr("undertow.blocks.popcount.WORTH", 1)
+    x, w = torch.randn(37, 300), torch.randn(40, 300)
+    a, b = packed(x).numpy().view(np.uint64), panels(packed(w).numpy().view(np.uint64))
+    alone = sign_product(a, b, 300)
+    for threads in (2, 3, 16):
+        np.testing.assert_array_equal(sign_product(a, b, 300, threads), alone)
+
+
 @pytest.mark.parametrize("inputs", [1, 63, 64, 65, 200])
 def test_bits_come_back(inputs):
     x = torch.randn(5, inputs)

@@ -129,7 +129,8 @@ class Packed(nn.Module):
         if not self.activations:
             return x @ bits.unpacked(self.bits, self.inputs, x.dtype).T
         words = bits.packed(x).numpy().view(np.uint64)
-        return torch.from_numpy(sign_product(words, self._laid(), self.inputs)[:, : len(self.scale)])
+        sums = sign_product(words, self._laid(), self.inputs, torch.get_num_threads())
+        return torch.from_numpy(sums[:, : len(self.scale)])
 
     def _laid(self) -> Any:
         """The bits as the kernel reads them, laid out once for as long as they do not change."""

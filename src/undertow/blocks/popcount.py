@@ -10,7 +10,9 @@ Source: Rastegari et al. 2016. Axes: M rows, O outputs, I inputs, W words of 64 
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 from typing import Any
 
@@ -20,6 +22,7 @@ from numpy.typing import NDArray
 LANES = 8  # outputs in a vector
 ROWS, PANELS = 4, 4  # of a tile
 OUTPUTS = LANES * PANELS
+WORTH = 1 << 21  # words of both that are xored, for which another thread is worth waking
 
 Words = NDArray[np.uint64]
 
@@ -33,20 +36,31 @@ def panels(bits: Words) -> Words:
     return np.ascontiguousarray(padded.reshape(-1, LANES, words).transpose(0, 2, 1))
 
 
-def sign_product(a: Words, b: Words, inputs: int) -> NDArray[np.float32]:
+def sign_product(a: Words, b: Words, inputs: int, threads: int = 1) -> NDArray[np.float32]:
     """Sums of products of signs.
 
     Args:
         a: rows of words [M, W].
         b: panels [O' / 8, W, 8].
         inputs: I, without the padding.
+        threads: that share the rows, where there is work for them.
 
     Returns:
         [M, O'], whole numbers from -I to I of the parity of I.
     """
-    out = np.empty((len(a), LANES * len(b)), dtype=np.float32)
-    if len(a):
-        _kernel()(np.ascontiguousarray(a), b, out, inputs)
+    rows, words = a.shape
+    out = np.empty((rows, LANES * len(b)), dtype=np.float32)
+    if not rows:
+        return out
+    a, kernel = np.ascontiguousarray(a), _kernel()
+    threads = min(threads, max(1, rows * words * len(b) * LANES // WORTH), -(-rows // ROWS))
+    cuts = [rows * n // threads // ROWS * ROWS for n in range(threads)] + [rows]
+    if threads == 1:
+        kernel(a, b, out, inputs)
+        return out
+    with ThreadPoolExecutor(threads) as pool:
+        shares = itertools.pairwise(cuts)
+        list(pool.map(lambda cut: kernel(a[cut[0] : cut[1]], b, out[cut[0] : cut[1]], inputs), shares))
     return out
 
 
