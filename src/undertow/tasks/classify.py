@@ -179,6 +179,7 @@ class Classify:
     def prepare(self, options: ClassifyOptions) -> ClassifyJob:
         """Read, split and encode the texts; draw a fresh network."""
         options.check()
+        options = options.settled()
         parts = read_parts(options)
         classes = settle(parts.train.labels, options.merge, options.levels)
         strangers = _strangers(parts, classes, options)

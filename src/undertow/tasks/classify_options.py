@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Literal
 
 from undertow.data.tokens import Units
@@ -65,8 +65,8 @@ class ClassifyOptions(Training, Layers, LabelledFiles):
     """Features a unit is given; of --vectors, as many as they have."""
     dropout: float = 0.5
     """Share dropped of the embedding, between layers, and before the readout."""
-    learning_rate: float = 6e-3
-    """Peak of the schedule."""
+    learning_rate: float | None = None  # type: ignore[assignment]
+    """Peak of the schedule. None: 6e-3; 1e-3 for self-attention."""
     batch: int = 32
     """Texts a step."""
     weight_decay: float = 1e-3
@@ -90,6 +90,12 @@ class ClassifyOptions(Training, Layers, LabelledFiles):
         self._check_encoder()
         if self.fixed_vectors and not self.vectors:
             raise SettingError("--fixed-vectors goes with --vectors FILE.")
+
+    def settled(self) -> ClassifyOptions:
+        """What was left open is chosen."""
+        if self.learning_rate is not None:
+            return self
+        return replace(self, learning_rate=1e-3 if self.encoder == "self-attention" else 6e-3)
 
     def _check_encoder(self) -> None:
         """Refuse options of what is not there."""
