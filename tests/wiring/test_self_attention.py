@@ -72,7 +72,7 @@ def test_places_beyond_the_last_one_learned_share_its_row():
 
 
 def test_heads_must_divide_the_features_and_positions_must_be_known():
-    with pytest.raises(SettingError, match="3 heads must divide 8 features"):
+    with pytest.raises(SettingError, match="3 heads do not divide 8 features"):
         SelfAttention(8, heads=3)
     with pytest.raises(SettingError, match="positions must be one of none, sines, learned"):
         Positions("cosines", 8)

@@ -23,7 +23,6 @@ from undertow.doctor.verdict import Verdict
 
 FAR = 0.2  # of the weights' length, in one step
 MUCH = 0.03
-SWOLLEN = 2.5  # times as long as at first, after the first steps
 WIDE = 20  # steps that are measured one after another
 NO_BETTER = 0.98  # than always saying the same
 FIRST = 5  # losses; where they differ among themselves by more than the end lies above them, that is no climb
@@ -46,9 +45,7 @@ def judge(case: Case) -> Verdict | None:
         usual = median([s.weight or 0.0 for s in first])
         step = min(step, median([s.update or 0.0 for s in first]) / max(usual, 1e-12))
     nothing = case.stuck and (
-        case.baseline is None
-        or _while_large(case, measured) > NO_BETTER * case.baseline
-        or _swollen(measured[:WIDE])
+        case.baseline is None or _while_large(case, measured) > NO_BETTER * case.baseline
     )
     bad = case.diverged or rose or nothing
     lost = case.spoilt and step > 0.003
@@ -64,12 +61,6 @@ def judge(case: Case) -> Verdict | None:
         first_loss=early(finite) if finite else None,
         last_loss=late(finite) if finite else None,
     )
-
-
-def _swollen(first: Sequence[Step]) -> bool:
-    """Did steps that were large from the first make the weights several times as long, whatever they found there?"""
-    lengths = [s.weight or 0.0 for s in first]
-    return (first[0].ratio or 0.0) > FAR and lengths[-1] > SWOLLEN * lengths[0] > 0
 
 
 def _while_large(case: Case, measured: Sequence[Step]) -> float:
