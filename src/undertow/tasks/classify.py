@@ -203,6 +203,7 @@ class Classify:
     def build(self, options: ClassifyOptions, vocabulary: Reader) -> ManyToOne:
         """A fresh network."""
         options.check()
+        options = options.settled()
         check_fits(options, vocabulary.tokens.size)
         attending = options.encoder == "self-attention"
         layers: Recurrent | SelfAttention = (
@@ -214,7 +215,7 @@ class Classify:
             vocabulary.tokens.size,
             layers,
             len(vocabulary.classes.names),
-            options.pooling,
+            options.pooling or "max",
             options.dropout,
             options.positions or ("sines" if attending else "none"),
         )

@@ -49,8 +49,9 @@ class ClassifyOptions(Training, Layers, LabelledFiles):
     """Of self-attention; they must divide --embedding."""
     positions: Literal["none", "sines", "learned"] | None = None
     """What a step is told of its place. Without it: none for recurrent layers, sines for self-attention."""
-    pooling: Literal["last", "mean", "max", "attention"] = "max"
-    """How one vector is made of all steps: the last state; or the mean, the largest, a learned average over steps."""
+    pooling: Literal["last", "mean", "max", "attention"] | None = None
+    """How one vector is made of all steps: the last state; or the mean, the largest, a learned average over steps.
+    None: the largest; the mean for self-attention."""
     class_weights: Literal["none", "balanced"] = "none"
     """balanced: rare classes weigh more, so that all classes weigh the same together."""
     keep: Literal["nats", "accuracy"] = "nats"
@@ -93,9 +94,12 @@ class ClassifyOptions(Training, Layers, LabelledFiles):
 
     def settled(self) -> ClassifyOptions:
         """What was left open is chosen."""
-        if self.learning_rate is not None:
-            return self
-        return replace(self, learning_rate=1e-3 if self.encoder == "self-attention" else 6e-3)
+        attending = self.encoder == "self-attention"
+        return replace(
+            self,
+            learning_rate=self.learning_rate or (1e-3 if attending else 6e-3),
+            pooling=self.pooling or ("mean" if attending else "max"),
+        )
 
     def _check_encoder(self) -> None:
         """Refuse options of what is not there."""

@@ -153,8 +153,12 @@ def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:
 def _chosen(given: Any, settled: Any) -> str:
     """Settings that were left open."""
     names = [f.name for f in fields(given) if getattr(given, f.name) != getattr(settled, f.name)]
-    told = ", ".join(f"--{n.replace('_', '-')} {getattr(settled, n):g}" for n in names)
+    told = ", ".join(f"--{n.replace('_', '-')} {_plain(getattr(settled, n))}" for n in names)
     return f"Chosen: {told}"
+
+
+def _plain(value: Any) -> str:
+    return f"{value:g}" if isinstance(value, int | float) else str(value)
 
 
 def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
