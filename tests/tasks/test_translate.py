@@ -187,3 +187,17 @@ def test_a_network_that_does_not_fit_is_refused(tmp_path, quick):
     (tmp_path / "p.tsv").write_text("source\ttarget\n" + "".join(f"a{n} b\tb a{n}\n" for n in range(60)))
     with pytest.raises(SettingError, match="needs about"):
         ut.train("translate", data="p.tsv", out="run", hidden=1_000_000)
+
+
+def test_the_loss_is_torchs_smoothed_one_and_tells_the_plain_one(told):
+    from undertow.tasks.start import prepared
+
+    task = prepared(told).task
+    batch = task.train.batch(range(12))
+    task.model.eval()
+    scores, _ = task.model(batch.source, batch.given, batch.lengths)
+    for share, found in ((0.0, "told"), (task.options.smoothing, "loss")):
+        theirs = torch.nn.functional.cross_entropy(
+            scores.flatten(0, 1), batch.wanted.flatten(), ignore_index=-100, label_smoothing=share
+        )
+        torch.testing.assert_close(getattr(task.loss(batch, []), found), theirs)

@@ -45,8 +45,17 @@ def sign(x: Tensor) -> Tensor:
 
 def binarised(weight: Tensor) -> Tensor:
     """α sign(w), a mean |w| for each output."""
-    scale = weight.abs().flatten(1).mean(1)
-    return sign(weight) * scale.view(-1, *(1 for _ in range(weight.dim() - 1)))
+    return sign(weight) * scales(weight).view(-1, *(1 for _ in range(weight.dim() - 1)))
+
+
+def scales(weight: Tensor) -> Tensor:
+    """α of each output: mean |w|."""
+    return weight.abs().flatten(1).mean(1)
+
+
+def framed(x: Tensor, width: int, activations: bool) -> Tensor:
+    """Images in a frame of +1 where signs are multiplied, else of 0."""
+    return functional.pad(x, [width] * 4, value=float(activations))
 
 
 class BinaryLinear(nn.Linear):
@@ -84,12 +93,8 @@ class BinaryConv2d(nn.Conv2d):
         self.activations, self.around = activations, kernel // 2
 
     def forward(self, x: Tensor) -> Tensor:
-        return functional.conv2d(self.surrounded(x), binarised(self.weight), self.bias, self.stride)
-
-    def surrounded(self, x: Tensor) -> Tensor:
-        """What is multiplied: signs in a frame of +1, or the inputs in a frame of 0."""
-        x = sign(x) if self.activations else x
-        return functional.pad(x, [self.around] * 4, value=float(self.activations))
+        given = framed(sign(x) if self.activations else x, self.around, self.activations)
+        return functional.conv2d(given, binarised(self.weight), self.bias, self.stride)
 
 
 class Packed(nn.Module):
@@ -112,18 +117,21 @@ class Packed(nn.Module):
         self.around = layer.around if isinstance(layer, BinaryConv2d) else 0
         assert layer.bias is not None
         self.register_buffer("bits", bits.packed(weight))
-        self.register_buffer("scale", weight.abs().mean(1))
+        self.register_buffer("scale", scales(weight))
         self.register_buffer("bias", layer.bias.detach().clone())
         self._panels: tuple[int, Any] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.kernel:
-            return self._product(x) * self.scale + self.bias
-        framed = functional.pad(x, [self.around] * 4, value=float(self.activations))
-        sides = [(n - k) // s + 1 for n, k, s in zip(framed.shape[2:], self.kernel, self.stride, strict=True)]
-        places = functional.unfold(framed, self.kernel, stride=self.stride).transpose(1, 2)
-        y = self._product(places.reshape(-1, self.inputs)) * self.scale + self.bias
+            return self._applied(x)
+        given = framed(x, self.around, self.activations)
+        sides = [(n - k) // s + 1 for n, k, s in zip(given.shape[2:], self.kernel, self.stride, strict=True)]
+        places = functional.unfold(given, self.kernel, stride=self.stride).transpose(1, 2)
+        y = self._applied(places.reshape(-1, self.inputs))
         return y.view(len(x), -1, len(y.T)).transpose(1, 2).reshape(len(x), -1, *sides)
+
+    def _applied(self, x: Tensor) -> Tensor:
+        return self._product(x) * self.scale + self.bias
 
     def _product(self, x: Tensor) -> Tensor:
         if not self.activations:

@@ -30,6 +30,11 @@ def convolution(inputs: int, outputs: int, kernel: int = 3, stride: int = 1, bia
     return layer
 
 
+def opening(channels: int, norm: str = "batch") -> nn.Sequential:
+    """How nets for large images begin: 7x7 to 64 channels and a 3x3 maximum, each with stride 2."""
+    return nn.Sequential(Convolved(channels, 64, 7, 2, norm=norm), nn.MaxPool2d(3, 2, 1))
+
+
 class Convolved(nn.Module):
     """Convolution, norm, ReLU, of x [B, C, Y, X].
 

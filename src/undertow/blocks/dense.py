@@ -80,9 +80,8 @@ class DenseBlock(nn.Module):
         self.outputs, self.sharing = inputs + layers * growth, sharing
 
     def forward(self, x: Tensor) -> Tensor:
-        features = [x]
+        features, again = [x], self.sharing and self.training and torch.is_grad_enabled()
         for layer in self.layers:
-            again = self.sharing and self.training and torch.is_grad_enabled()
             features.append(_shared(layer, features) if again else layer(*features))
         return torch.cat(features, 1)
 

@@ -12,6 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.blocks.convolution import convolution
+from undertow.blocks.linear import linear
 
 SHUT = -2.0
 
@@ -40,7 +41,4 @@ class Highway(nn.Module):
 def _map(features: int, kernel: int | None) -> nn.Linear | nn.Conv2d:
     if kernel is not None:
         return convolution(features, features, kernel, bias=True)
-    layer = nn.Linear(features, features)
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    nn.init.zeros_(layer.bias)
-    return layer
+    return linear(features, features)

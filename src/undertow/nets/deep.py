@@ -19,6 +19,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.blocks.highway import Highway
+from undertow.blocks.linear import linear
 from undertow.blocks.norms import BatchNorm
 from undertow.errors import SettingError
 
@@ -43,7 +44,7 @@ class DeepNet(nn.Module):
             raise SettingError(f"A deep net is {', '.join(LAYERS)}; got {kind!r}.")
         if depth < 1:
             raise SettingError(f"A deep net needs at least 1 layer, got {depth}.")
-        self.first = _linear(inputs, width)
+        self.first = linear(inputs, width)
         self.layers = nn.ModuleList(LAYERS[kind](width, depth) for _ in range(depth))
         self.norm = BatchNorm(width) if kind == "residual" else nn.Identity()
         self.readout = nn.Linear(width, classes)
@@ -61,7 +62,7 @@ class Plain(nn.Module):
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.map = _linear(width, width)
+        self.map = linear(width, width)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.map(x).relu()
@@ -73,7 +74,7 @@ class Normed(nn.Module):
 
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
-        self.map, self.norm = _linear(width, width, bias=False), BatchNorm(width)
+        self.map, self.norm = linear(width, width, bias=False), BatchNorm(width)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = self.norm(self.map(x)).relu()
@@ -86,7 +87,7 @@ class ResidualLayer(nn.Module):
     def __init__(self, width: int, depth: int) -> None:
         super().__init__()
         self.norm, self.scale = BatchNorm(width), depth**-0.5
-        self.inner, self.outer = _linear(width, width), _linear(width, width, bias=False)
+        self.inner, self.outer = linear(width, width), linear(width, width, bias=False)
 
     def forward(self, x: Tensor) -> Tensor:
         y: Tensor = x + self.scale * self.outer(self.inner(self.norm(x)).relu())
@@ -118,11 +119,3 @@ LAYERS: dict[str, Callable[[int, int], nn.Module]] = {
     "highway": _highway,
     "orthogonal": Orthogonal,
 }
-
-
-def _linear(inputs: int, outputs: int, bias: bool = True) -> nn.Linear:
-    layer = nn.Linear(inputs, outputs, bias)
-    nn.init.kaiming_normal_(layer.weight, nonlinearity="relu")
-    if bias:
-        nn.init.zeros_(layer.bias)
-    return layer

@@ -12,7 +12,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from undertow.blocks.convolution import Convolved, convolution
+from undertow.blocks.convolution import convolution, opening
 from undertow.blocks.dense import DenseBlock, Transition
 from undertow.blocks.norms import norm_of
 from undertow.errors import SettingError
@@ -110,5 +110,5 @@ def large_densenet(
     """
     if depth not in LARGE:
         raise SettingError(f"A large dense net has {', '.join(map(str, LARGE))} layers; got {depth}.")
-    first = nn.Sequential(Convolved(channels, 64, 7, 2, norm=norm), nn.MaxPool2d(3, 2, 1))
-    return DenseNet(first, 64, LARGE[depth], 32, classes, norm=norm, sharing=sharing)
+    start = opening(channels, norm)
+    return DenseNet(start, 64, LARGE[depth], 32, classes, norm=norm, sharing=sharing)

@@ -13,7 +13,7 @@ from collections.abc import Sequence
 
 from torch import Tensor, nn
 
-from undertow.blocks.convolution import Convolved
+from undertow.blocks.convolution import Convolved, opening
 from undertow.blocks.norms import norm_of
 from undertow.blocks.residual import Residual
 from undertow.errors import SettingError
@@ -120,5 +120,4 @@ def large_resnet(depth: int, channels: int = 3, classes: int = 1000, *, norm: st
     if depth not in LARGE:
         raise SettingError(f"A large residual net has {', '.join(map(str, LARGE))} layers; got {depth}.")
     kind, stages = LARGE[depth]
-    first = nn.Sequential(Convolved(channels, 64, 7, 2, norm=norm), nn.MaxPool2d(3, 2, 1))
-    return ResNet(first, stages, classes, width=64, kind=kind, norm=norm)
+    return ResNet(opening(channels, norm), stages, classes, width=64, kind=kind, norm=norm)

@@ -29,8 +29,7 @@ class Given:
 
     tokens: Tokens
     table: NDArray[np.float32]  # [N, D]
-    covered: float  # share of the words that a vector was found for
-    record: dict[str, Any]  # for config.json
+    record: dict[str, Any]  # for config.json; `covered`: the share of the words that a vector was found for
     origin: Origin
 
     @property
@@ -42,7 +41,7 @@ class Given:
     def remark(self) -> str:
         """How many words have a vector."""
         return (
-            f"{self.record['path']}: vectors of {self.width} numbers for {self.covered:.1%} of "
+            f"{self.record['path']}: vectors of {self.width} numbers for {self.record['covered']:.1%} of "
             f"{self.tokens.size - MARKS:,} words."
         )
 
@@ -73,10 +72,10 @@ def vectors_for(path: str, tokens: Tokens, words: Iterable[str]) -> Given:
     table[~known] = draws.astype(np.float32)
     table[0] = 0.0
     tokens = replace(tokens, names=tuple(np.array(names, dtype=object)[kept]))
-    covered = float(known[MARKS:].mean())
     source = asdict(found.source)
-    record = {"role": "vectors", **{k: source[k] for k in ("path", "sha256", "format")}, "covered": covered}
-    return Given(tokens, table, covered, record, Origin(path, source["sha256"], SPREAD / spread))
+    kept_of = {key: source[key] for key in ("path", "sha256", "format")}
+    record = {"role": "vectors", **kept_of, "covered": float(known[MARKS:].mean())}
+    return Given(tokens, table, record, Origin(path, source["sha256"], SPREAD / spread))
 
 
 def give_vectors(embedding: nn.Embedding, table: NDArray[np.float32], *, fixed: bool) -> None:

@@ -111,12 +111,13 @@ class TranslateTask:
         """Mean nats a token, smoothed; told without smoothing, as validation is."""
         scores, _ = self.model(batch.source, batch.given, batch.lengths)
         wanted = batch.wanted.flatten()
-        loss = functional.cross_entropy(
-            scores.flatten(0, 1), wanted, ignore_index=PADDING, label_smoothing=self.options.smoothing
-        )
-        with torch.no_grad():
-            told = functional.cross_entropy(scores.flatten(0, 1), wanted, ignore_index=PADDING)
-        return StepLoss(loss, int((wanted != PADDING).sum()), told=told)
+        there = wanted != PADDING
+        log_p = functional.log_softmax(scores.flatten(0, 1), -1)
+        told = functional.nll_loss(log_p, wanted, ignore_index=PADDING)
+        loss, share = told, self.options.smoothing
+        if share:
+            loss = (1 - share) * told - share * log_p.mean(-1)[there].mean()
+        return StepLoss(loss, int(there.sum()), told=told)
 
     def validate(self) -> Judged:
         """Nats a token on the validation part, each told the tokens before."""
