@@ -96,13 +96,7 @@ def check_file(
     Raises:
         DataError: missing, a folder, not a regular file, empty, unreadable or binary.
     """
-    path = Path(path)
-    if not path.exists():
-        raise DataError(_missing(path, tuple(known)))
-    if path.is_dir():
-        raise DataError(f"{path} is a folder; a file is needed. Name one file in it.")
-    if not path.is_file():
-        raise DataError(f"{path} is a device or a pipe; it is read twice, so save it to a file first.")
+    path = check_exists(path, known)
     head = _head(path)
     if not head:
         raise DataError(f"{path} is empty (0 bytes).")
@@ -112,6 +106,26 @@ def check_file(
         raise DataError(f"{path} {said} but is not Parquet (it does not begin with PAR1).")
     if not parquet:
         _check_text(path, head, encoding)
+    return path
+
+
+def check_exists(path: str | Path, known: Iterable[str] = ()) -> Path:
+    """Is there such a file?
+
+    Args:
+        path: of the file.
+        known: names that would have been taken in place of a path, for the error.
+
+    Raises:
+        DataError: missing, a folder, or not a regular file.
+    """
+    path = Path(path)
+    if not path.exists():
+        raise DataError(_missing(path, tuple(known)))
+    if path.is_dir():
+        raise DataError(f"{path} is a folder; a file is needed. Name one file in it.")
+    if not path.is_file():
+        raise DataError(f"{path} is a device or a pipe; it is read twice, so save it to a file first.")
     return path
 
 

@@ -18,6 +18,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 import torch
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from undertow.flow.records import NonFinite
@@ -42,7 +43,10 @@ from undertow.training.optimizer import build_optimizer, set_rate
 from undertow.training.options import Training
 from undertow.training.penalties import needs_passages, penalty
 from undertow.training.run import Run
+from undertow.training.storage import write_array
 from undertow.training.watching import watching
+
+MADE = "made"  # folder of what a run makes at each look
 
 
 @dataclass(frozen=True)
@@ -63,6 +67,7 @@ class Judged:
 
     value: float  # lower is better: by it weights are kept, and training stops
     figures: dict[str, float]  # for the history, by their names there
+    made: NDArray[Any] | None = None  # what it makes by now, kept as made/STEP.npy
 
 
 class Task(Protocol):
@@ -286,6 +291,8 @@ class _Trainer:
             save_best(self.run, self.bench)
         else:
             position.stale += 1
+        if judged.made is not None:
+            write_array(self.run.path / MADE / f"{position.step:08d}.npy", judged.made)
         position.seconds = time.monotonic() - self.clock
         self.history.add(
             "validation",

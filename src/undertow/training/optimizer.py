@@ -20,7 +20,7 @@ def build_optimizer(options: Training, model: nn.Module) -> torch.optim.Optimize
     ]
     if options.optimizer == "adam":
         at_hand = all(p.is_cpu and p.is_floating_point() for p in trained)
-        return torch.optim.AdamW(groups, lr=options.learning_rate, betas=(0.9, 0.99), fused=at_hand)
+        return torch.optim.AdamW(groups, lr=options.learning_rate, betas=options.betas, fused=at_hand)
     return torch.optim.SGD(groups, lr=options.learning_rate, momentum=options.momentum)
 
 

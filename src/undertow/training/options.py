@@ -28,6 +28,8 @@ class Training:
     """Peak of the schedule."""
     momentum: float = 0.9
     """Of SGD."""
+    betas: tuple[float, float] = (0.9, 0.99)
+    """Memories of Adam: of the gradient, and of its square."""
     weight_decay: float = 0.0
     """Decoupled decay of matrices; vectors are left alone."""
     warmup: float = 0.02
@@ -92,6 +94,10 @@ class Training:
         for name in ("momentum", "warmup", "average"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingError(f"--{name} must be at least 0 and below 1, got {getattr(self, name)}.")
+        if not all(0 <= beta < 1 for beta in self.betas):
+            raise SettingError(
+                f"--betas must be at least 0 and below 1, got {self.betas[0]} {self.betas[1]}."
+            )
         if not 0 <= self.seed < 2**63:
             raise SettingError(f"--seed must be at least 0 and below 2^63, got {self.seed}.")
         positive = ("weight_decay", "final_rate", "clip_norm", "clip_value", "patience", "watch")

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import io
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import msgspec
+import numpy as np
+from numpy.typing import NDArray
 
 from undertow.errors import RunError, StorageError
 from undertow.files import replace_file
@@ -58,6 +61,29 @@ def write_atomic(path: Path, data: bytes) -> None:
 def write_json(path: Path, value: Any) -> None:
     """Write one JSON document, indented, atomically."""
     write_atomic(path, msgspec.json.format(msgspec.json.encode(value), indent=2) + b"\n")
+
+
+def write_array(path: Path, array: NDArray[Any]) -> None:
+    """Write one array as .npy, atomically, its folder with it."""
+    held = io.BytesIO()
+    np.save(held, array, allow_pickle=False)
+    make_folder(path.parent)
+    write_atomic(path, held.getvalue())
+
+
+def read_array(path: Path) -> NDArray[Any]:
+    """Read one array of a run folder; nothing is unpickled.
+
+    Raises:
+        RunError: missing or damaged.
+    """
+    try:
+        found: NDArray[Any] = np.load(path, allow_pickle=False)
+    except (OSError, ValueError, EOFError) as error:
+        raise RunError(
+            f"{path} is missing or damaged ({error}). Restore it from a copy, or train again."
+        ) from error
+    return found
 
 
 def read_lines(path: Path) -> list[Any]:

@@ -1,0 +1,143 @@
+"""Folders of images: one for each label. All of one size, or scaled and cut to a square; grey if all are grey."""
+
+from __future__ import annotations
+
+import hashlib
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.data.pictures import PictureLayout, Raw
+from undertow.data.source import Source
+from undertow.errors import DataError, MissingExtraError, SettingError
+
+ENDINGS = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff", ".pgm", ".ppm")
+GREY = ("1", "L", "I;16")  # Pillow's kinds of images without color
+
+
+def read_folder(path: Path, how: PictureLayout) -> Raw:
+    """Every image below, labelled by the folder it lies in.
+
+    Raises:
+        DataError: no folders of images, an image that cannot be read, or different sizes and no `side`.
+        SettingError: an option of tables is given.
+        MissingExtraError: no Pillow.
+    """
+    if how.label is not None:
+        raise SettingError(
+            f"{path} is a folder: its labels are the names of the folders in it. Leave --label out."
+        )
+    files = _files(path)
+    digest, images, labels, names = hashlib.sha256(), [], [], []
+    skipped = size = 0
+    for file in files:
+        data = file.read_bytes()
+        size += len(data)
+        digest.update(f"{file.relative_to(path)}\0{len(data)}\0".encode() + data)
+        try:
+            images.append(open_image(file, how.side))
+        except DataError:
+            if not how.skip_bad:
+                raise
+            skipped += 1
+            continue
+        labels.append(file.parent.name)
+        names.append(str(file.relative_to(path)))
+    if not images:
+        raise DataError(f"{path}: none of {len(files):,} images can be read.")
+    pixels = _stacked(path, images, names)
+    return Raw(
+        pixels,
+        tuple(labels),
+        Source(str(path), "folder", None, "", digest.hexdigest(), size),
+        skipped,
+        tuple(names),
+    )
+
+
+def open_image(file: Path, side: int | None) -> NDArray[np.uint8]:
+    """One image [C, Y, X]: one channel if it is grey, else three.
+
+    Args:
+        file: of a kind that Pillow reads.
+        side: scaled so that its shorter side is this long, and cut to a square around its middle; None: as it is.
+
+    Raises:
+        DataError: missing, no image, or damaged.
+        MissingExtraError: no Pillow.
+    """
+    pillow = _pillow()
+    try:
+        with pillow.open(file) as opened:
+            image = opened.convert("L" if opened.mode in GREY else "RGB")
+    except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
+        said = (
+            "there is no such file"
+            if isinstance(error, FileNotFoundError)
+            else f"no image can be read from it ({error})"
+        )
+        raise DataError(f"{file}: {said}. Take it out, or leave such images out with --skip-bad.") from error
+    if side is not None and image.size != (side, side):
+        image = _square(image, side, pillow)
+    pixels = np.asarray(image, dtype=np.uint8)
+    return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
+
+
+def _square(image: Any, side: int, pillow: Any) -> Any:
+    scale = side / min(image.size)
+    wide, high = (max(side, round(length * scale)) for length in image.size)
+    image = image.resize((wide, high), pillow.Resampling.LANCZOS)
+    left, top = (wide - side) // 2, (high - side) // 2
+    return image.crop((left, top, left + side, top + side))
+
+
+def _files(path: Path) -> list[Path]:
+    found = sorted(_images(path))
+    if not found:
+        beside = sum(file.suffix.lower() in ENDINGS for file in path.iterdir())
+        told = (
+            f" {beside:,} images lie in it directly: move them into a folder for each label."
+            if beside
+            else ""
+        )
+        raise DataError(
+            f"{path} holds no folders with images in them: one folder for each label is needed, with files that end in "
+            f"{', '.join(ENDINGS)}.{told}"
+        )
+    return found
+
+
+def _images(path: Path) -> Iterator[Path]:
+    for folder in path.iterdir():
+        if folder.is_dir() and not folder.name.startswith("."):
+            yield from (
+                file
+                for file in folder.iterdir()
+                if file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file()
+            )
+
+
+def _stacked(path: Path, images: list[NDArray[np.uint8]], names: list[str]) -> NDArray[np.uint8]:
+    sizes = Counter(image.shape[1:] for image in images)
+    if len(sizes) > 1:
+        (most, many), *_ = sizes.most_common(1)
+        other = next(n for n, image in zip(names, images, strict=True) if image.shape[1:] != most)
+        shape = images[names.index(other)].shape
+        raise DataError(
+            f"{path}: images differ in size: {many:,} of {len(images):,} have {most[1]}x{most[0]}, {other} has "
+            f"{shape[2]}x{shape[1]}. Scale and cut all of them to a square with --side 32."
+        )
+    channels = max(image.shape[0] for image in images)
+    return np.stack([np.broadcast_to(image, (channels, *image.shape[1:])) for image in images])
+
+
+def _pillow() -> Any:
+    try:
+        from PIL import Image
+    except ImportError as error:
+        raise MissingExtraError("Folders of images need Pillow: pip install 'undertow[images]'") from error
+    return Image

@@ -1,0 +1,149 @@
+"""What a generator learns from: images of the user's, or points of a mixture whose modes are known. In three parts.
+
+Images are scaled to -1..1; points of a mixture are divided by one number, so that their mean square is 1.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from undertow.data.mixtures import MIXTURES, Mixture
+from undertow.data.pictures import PictureLayout, Pictures, read_pictures
+from undertow.data.split import split_by_hash
+from undertow.errors import DataError, SettingError
+from undertow.tasks import remarks
+
+POINTS = {"train": 50_000, "validation": 5_000, "test": 5_000}  # drawn of a mixture
+
+
+@dataclass(frozen=True)
+class ExampleFiles:
+    """Files of images, or the name of a mixture."""
+
+    data: tuple[str, ...] = ()
+    """ring (8 Gaussians on a ring), grid (25 Gaussians); or images: an idx file, a folder with a folder of images for
+    each label, a table of pixels."""
+    label: str | None = None
+    """Of a table: the column of labels."""
+    no_header: bool = False
+    """Of a table: the first row is data; columns are named 1, 2, 3, ..."""
+    encoding: str = "utf-8"
+    """Of a table."""
+    side: int | None = None
+    """Of a folder: images are scaled and cut to a square with this side."""
+    skip_bad: bool = False
+    """Leave bad images out, and say how many, in place of stopping."""
+
+    @property
+    def layout(self) -> PictureLayout:
+        """How images are held."""
+        return PictureLayout(self.label, not self.no_header, self.encoding, self.side, self.skip_bad)
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """Examples with the class of each: [N, 2] points, or [N, C, Y, X] images from -1 to 1."""
+
+    values: NDArray[np.float32]
+    classes: NDArray[np.int64]  # [N]
+
+    def __len__(self) -> int:
+        return len(self.values)
+
+
+@dataclass(frozen=True, eq=False)
+class Examples:
+    """Three parts of them.
+
+    Args:
+        train, validation, test: disjoint.
+        names: of the classes: labels of images, or numbers of modes.
+        scale: points were divided by it; 1 of images.
+        mixture: that the points are of.
+        records: for config.json.
+    """
+
+    train: Part
+    validation: Part
+    test: Part
+    names: tuple[str, ...]
+    scale: float
+    mixture: Mixture | None
+    records: list[dict[str, Any]]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of one: (2,) or (C, Y, X)."""
+        return self.train.values.shape[1:]
+
+    @property
+    def remarks(self) -> list[str]:
+        """What was left out."""
+        return remarks.of_files(self.records, "images")
+
+
+def read_examples(files: ExampleFiles) -> Examples:
+    """Read and split: 80 / 10 / 10 by a hash of the pixels; points are drawn by a fixed seed.
+
+    Raises:
+        SettingError: not one file, folder or mixture.
+        DataError: images that cannot be used.
+    """
+    if len(files.data) != 1:
+        raise SettingError(
+            f"--data takes one file, folder or mixture ({', '.join(MIXTURES)}), got {len(files.data)}."
+        )
+    [name] = files.data
+    if name in MIXTURES and not Path(name).exists():
+        return _points(name, MIXTURES[name])
+    return _images(read_pictures(name, files.layout))
+
+
+def _points(name: str, mixture: Mixture) -> Examples:
+    scale = float(np.sqrt((mixture.means**2).sum(1).mean() / 2 + mixture.deviation**2))
+    parts = []
+    for number, count in enumerate(POINTS.values()):
+        points, modes = mixture.draw(count, np.random.default_rng([0, number]))
+        parts.append(Part(points / np.float32(scale), modes))
+    digest = hashlib.sha256(parts[0].values.tobytes()).hexdigest()
+    records = [{"role": "train", "path": name, "sha256": digest, "rows": sum(POINTS.values())}]
+    names = tuple(str(n + 1) for n in range(len(mixture.means)))
+    return Examples(*_three(parts), names, scale, mixture, records)
+
+
+def _images(read: Pictures) -> Examples:
+    names = tuple(sorted(set(read.labels)))
+    numbers = {name: n for n, name in enumerate(names)}
+    classes = np.array([numbers[label] for label in read.labels], dtype=np.int64)
+    place = {key: n for n, key in enumerate(read.keys)}
+    try:
+        split = split_by_hash(read.keys)
+    except DataError as error:
+        raise DataError(
+            f"{read.source.path}: {len(read)} images are too few; three parts are made of them."
+        ) from error
+    parts = []
+    for keys in (split.train, split.validation, split.test):
+        members = [place[key] for key in keys]
+        parts.append(Part(read.pixels[members].astype(np.float32) / 127.5 - 1, classes[members]))
+    source = asdict(read.source)
+    kept = {"rows": read.rows, "kept": len(read), "duplicates": read.duplicates, "conflicts": read.conflicts}
+    record = {
+        "role": "train",
+        "path": source["path"],
+        "sha256": source["sha256"],
+        **kept,
+        "skipped": read.skipped,
+    }
+    return Examples(*_three(parts), names, 1.0, None, [record])
+
+
+def _three(parts: list[Part]) -> tuple[Part, Part, Part]:
+    train, validation, test = parts
+    return train, validation, test
