@@ -1,4 +1,5 @@
-"""undertow draw CELL: the network unrolled in time, shared weights drawn as shared."""
+"""undertow draw CELL-OR-NET: a recurrent network unrolled in time, shared weights drawn as shared; a deep one, block by
+block."""
 
 from __future__ import annotations
 
@@ -7,12 +8,19 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated
 
+import torch
 import tyro
+from matplotlib.figure import Figure
 
 from undertow.cells import catalog
 from undertow.cells.cell import Cell, output_size
 from undertow.cli.arguments import parse, say
+from undertow.cli.size import image
+from undertow.cli.size_network import names_net
 from undertow.errors import SettingError
+from undertow.nets.catalog import NETS, net, shown
+from undertow.nets.pieces import pieces
+from undertow.report.net_picture import net_picture
 from undertow.report.save import figure_png, figure_svg
 from undertow.report.unrolled import Unrolled, draw_unrolled
 from undertow.report.unrolled_text import text_unrolled
@@ -24,14 +32,20 @@ from undertow.training.storage import write_atomic
 class Arguments:
     """What to draw."""
 
-    cell: Annotated[str, tyro.conf.Positional]
-    """A cell of `undertow cells`, or one of your own as FILE.py:Class."""
+    what: Annotated[str, tyro.conf.Positional]
+    """A cell of `undertow cells`, or one of your own as FILE.py:Class; or a net with its depth, like resnet-20."""
     steps: int = 3
-    """Steps in time; of many, the middle is left out."""
+    """Of a cell: steps in time; of many, the middle is left out."""
     layers: int = 1
     """Layers, one above the other."""
     bidirectional: bool = False
     """Also from the end to the beginning."""
+    image: str = "32x32x3"
+    """Of a net: height x width x channels of what it reads."""
+    classes: int = 10
+    """Of a net: how many it tells apart."""
+    width: int | None = None
+    """Of a net: of its first stage, or of every layer; without it, its own."""
     input_size: int = 64
     """Features of the input."""
     hidden: int = 128
@@ -39,26 +53,50 @@ class Arguments:
     cell_options: tuple[str, ...] = ()
     """The cell's own settings, as name=value."""
     out: str | None = None
-    """The picture, .png or .svg; without it, CELL.png here."""
+    """The picture, .png or .svg; without it, CELL.png or NET.png here."""
 
 
 def run(words: list[str]) -> int:
     """Draw, and print where the picture is."""
-    given = parse(Arguments, words, "draw", "Draw a network unrolled in time.")
-    out = Path(given.out or f"{given.cell.rpartition(':')[2]}.png")
+    given = parse(Arguments, words, "draw", f"Draw a network. Nets: {', '.join(map(shown, NETS))}.")
+    out = Path(given.out or f"{given.what.rpartition(':')[2]}.png")
     if out.suffix not in (".png", ".svg"):
         raise SettingError(f"--out must end in .png or .svg, got {str(out)!r}.")
-    record = unrolled_record(given)
-    figure = draw_unrolled(record)
+    figure, told = _net(given) if names_net(given.what) else _cell(given)
     write_atomic(out, figure_png(figure) if out.suffix == ".png" else figure_svg(figure))
-    say(text_unrolled(record))
+    say(told)
     print(out, file=sys.stdout)
     return 0
 
 
+def _net(given: Arguments) -> tuple[Figure, str]:
+    shape = _shape(given.image)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        made = net(given.what, shape, given.classes, given.width)
+        found = pieces(made, shape)
+    parameters = sum(p.numel() for p in made.parameters())
+    rows = [f"{p.times} x {p.name}" if p.times > 1 else p.name for p in found]
+    wide = max(map(len, rows))
+    lines = [
+        f"{row:<{wide}}  {' x '.join(map(str, p.shape)):<16}{p.parameters * p.times:>13,}"
+        for row, p in zip(rows, found, strict=True)
+    ]
+    return net_picture(given.what, shape, found, parameters), "\n".join(lines)
+
+
+def _shape(told: str) -> tuple[int, int, int]:
+    high, wide, channels = image(told, "--image")
+    return channels, high, wide
+
+
+def _cell(given: Arguments) -> tuple[Figure, str]:
+    record = unrolled_record(given)
+    return draw_unrolled(record), text_unrolled(record)
+
+
 def unrolled_record(given: Arguments) -> Unrolled:
     """The record that the drawing needs."""
-    kind = catalog.find(given.cell)
+    kind = catalog.find(given.what)
     for name in ("steps", "layers", "input_size", "hidden"):
         if not 1 <= getattr(given, name) <= LARGEST:
             raise SettingError(
@@ -67,7 +105,7 @@ def unrolled_record(given: Arguments) -> Unrolled:
     cell = kind(given.input_size, given.hidden, **catalog.parse_settings(kind, given.cell_options))
     above = replace(cell, input_size=output_size(cell) * (2 if given.bidirectional else 1))
     return Unrolled(
-        given.cell.rpartition(":")[2],
+        given.what.rpartition(":")[2],
         tuple(cell.State._fields),
         _shapes(cell),
         given.steps,

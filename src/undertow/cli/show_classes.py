@@ -5,7 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.cli.output import Tables
-from undertow.report.class_words import percent
+from undertow.report.class_words import percent, unit_of
+from undertow.report.image_sections import weighed
 from undertow.report.table import print_table
 
 SHOWN = 100  # letters of a text
@@ -22,36 +23,42 @@ def show_classes(score: dict[str, Any]) -> None:
     own = score.get("test") or score["validation"]
     if words := own.get("node_accuracy"):
         print(f"of all {own['nodes']:,} phrases {percent(words)} are told rightly\n")
-    _by_class(score["classes"], own["by_class"])
+    _by_class(score["classes"], own)
+    if weights := weighed(score):
+        print("\n".join(f"{name}: {value}" for name, value in weights) + "\n")
     wrong = [
-        {"is": e["label"], "said": f"{e['said']} ({e['p']:.2f})", "text": e["text"][:SHOWN]}
+        {"is": e["label"], "said": f"{e['said']} ({e['p']:.2f})", **_what(e)}
         for e in (score.get("surely_wrong") or [])[:5]
     ]
     if wrong:
         print_table(wrong, list(wrong[0]), "Surely wrong", Tables())
 
 
+def _what(entry: dict[str, Any]) -> dict[str, str]:
+    return {"text": entry["text"][:SHOWN]} if "text" in entry else {}
+
+
 def _figures(of: dict[str, Any]) -> dict[str, Any]:
-    low, high = of["accuracy_interval"]
+    (low, high), unit = of["accuracy_interval"], unit_of(of)
     return {
         "right": percent(of["accuracy"]),
-        "by chance of the texts": f"{percent(low)} to {percent(high)}",
+        f"by chance of the {unit}s": f"{percent(low)} to {percent(high)}",
         "macro-F1": f"{of['macro_f1']:.3f}",
-        "nats a text": f"{of['nats_per_text']:.3f}",
+        f"nats a {unit}": f"{of[f'nats_per_{unit}']:.3f}",
         "calibration error": percent(of["calibration_error"]),
-        "texts": f"{of['texts']:,}",
+        f"{unit}s": f"{of[f'{unit}s']:,}",
     }
 
 
-def _by_class(names: list[str], entries: list[dict[str, Any]]) -> None:
+def _by_class(names: list[str], own: dict[str, Any]) -> None:
     rows = [
         {
             "class": name,
-            "texts": f"{of['support']:,}",
+            f"{unit_of(own)}s": f"{of['support']:,}",
             "precision": percent(of["precision"]),
             "recall": percent(of["recall"]),
             "F1": f"{of['f1']:.3f}",
         }
-        for name, of in zip(names, entries, strict=True)
+        for name, of in zip(names, own["by_class"], strict=True)
     ]
     print_table(rows[:MOST], list(rows[0]), "Class by class", Tables())

@@ -17,6 +17,7 @@ HELP = """usage: undertow size WHAT ...      (undertow size WHAT --help tells mo
 What will a network cost, before a step is taken? WHAT is one of
 
   FILE.py:make_model   a function of yours that makes a network, or a class:  --input 100x8x64
+  a net                resnet-20, densenet-40, ...:  --input 32x32x3 --batch 8
   a cell               lstm, gru, ..., or your own as FILE.py:Class:  --hidden 64 --steps 100 --batch 8
   conv                 a convolution, worked step by step:  --input 224x224x3 --filters 64 --kernel 7
   linear               a linear map:  --input 256x256x3 --units 512
@@ -106,6 +107,22 @@ class Model(Shared):
 
 
 @dataclass(frozen=True)
+class Net(Shared):
+    """A deep net of the catalogue."""
+
+    input: str = "32x32x3"
+    """Height x width x channels of an image."""
+    classes: int = 10
+    """How many it tells apart."""
+    width: int | None = None
+    """Of its first stage, or of every layer; without it, its own."""
+    batch: int = 1
+    """Images."""
+    largest: Literal["batch"] = "batch"
+    """With --memory: what to look for."""
+
+
+@dataclass(frozen=True)
 class Cell(Shared):
     """Layers of a cell."""
 
@@ -137,6 +154,8 @@ def run(words: list[str]) -> int:
 
     if re.search(r"\.py(:|$)", what) and not size_network.is_cell(what):
         return size_network.model(what, parse(Model, rest, f"size {what}", "What will this network cost?"))
+    if size_network.names_net(what):
+        return size_network.net(what, parse(Net, rest, f"size {what}", "What will this net cost?"))
     return size_network.cell(what, parse(Cell, rest, f"size {what}", "What will layers of this cell cost?"))
 
 
@@ -170,22 +189,22 @@ def _densenet(given: Densenet) -> Worked:
     return densenet(image(given.input), given.growth, given.layers, given.compression)
 
 
-def image(text: str) -> tuple[int, int, int]:
+def image(text: str, option: str = "--input") -> tuple[int, int, int]:
     """Height, width and channels of `224x224x3`."""
-    found = lengths(text)
+    found = lengths(text, option)
     if len(found) != 3:
-        raise SettingError(f"--input is height x width x channels, like 224x224x3, got {text!r}.")
+        raise SettingError(f"{option} is height x width x channels, like 224x224x3, got {text!r}.")
     return found[0], found[1], found[2]
 
 
-def lengths(text: str) -> tuple[int, ...]:
+def lengths(text: str, option: str = "--input") -> tuple[int, ...]:
     """The numbers of `100x8x64`.
 
     Raises:
         SettingError: it is not numbers with x between them.
     """
     if not re.fullmatch(r"\d+(x\d+)*", text):
-        raise SettingError(f"--input is sizes with x between them, like 100x8x64, got {text!r}.")
+        raise SettingError(f"{option} is sizes with x between them, like 100x8x64, got {text!r}.")
     return tuple(map(int, text.split("x")))
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Callable
 from dataclasses import asdict, replace
 from pathlib import Path
@@ -15,7 +16,10 @@ from undertow.cells.cell import Cell
 from undertow.cli.output import print_json
 from undertow.cli.size import Cell as CellWords
 from undertow.cli.size import Model as ModelWords
+from undertow.cli.size import Net as NetWords
+from undertow.cli.size import image
 from undertow.errors import SettingError
+from undertow.nets import catalog as catalog_of_nets
 from undertow.recurrent.recurrent import Recurrent
 from undertow.report.table import print_table
 from undertow.sizing.fit import largest, parse_memory
@@ -183,6 +187,47 @@ def _module(file: str) -> Any:
     if not path.is_file():
         raise SettingError(f"There is no file {file!r}. Write FILE.py:make_model.")
     return catalog.load_file(path)
+
+
+# ---- a deep net by its name
+
+
+def names_net(what: str) -> bool:
+    """Does a net of the catalogue, and no cell, have this name?
+
+    Raises:
+        SettingError: neither has it, and a net has one that is close.
+    """
+    if what in catalog.built_in() or ".py" in what:
+        return False
+    if not catalog_of_nets.is_net(what):
+        cells = difflib.get_close_matches(what, catalog.built_in(), n=1, cutoff=0.75)
+        if (near := catalog_of_nets.closest(what)) and not cells:
+            raise SettingError(f"There is no cell and no net {what!r}. Did you mean {near}?")
+        return False
+    return True
+
+
+def net(what: str, given: NetWords) -> int:
+    """Print the sizes of a deep net."""
+    high, wide, channels = image(given.input)
+    if given.batch < 1 or given.classes < 1:
+        raise SettingError("--batch and --classes must be at least 1.")
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        network = catalog_of_nets.net(what, (channels, high, wide), given.classes, given.width)
+
+    def sizes_at(batch: int) -> Sizes:
+        return size(network, (batch, channels, high, wide), optimizer=given.optimizer)
+
+    if given.memory is not None:
+        return _fits(sizes_at, given)
+    found = sizes_at(given.batch)
+    if given.json:
+        print_json(document(found))
+    else:
+        print_table([_shown(row) for row in found.with_children()], COLUMNS)
+        print(summary(found))
+    return 0
 
 
 # ---- layers of a cell

@@ -39,10 +39,10 @@ def read_folder(path: Path, how: PictureLayout) -> Raw:
         size += len(data)
         digest.update(f"{file.relative_to(path)}\0{len(data)}\0".encode() + data)
         try:
-            images.append(open_image(file, how.side))
-        except DataError:
+            images.append(open_image(file, (how.side, how.side) if how.side else None))
+        except DataError as error:
             if not how.skip_bad:
-                raise
+                raise DataError(f"{error} Take it out, or leave such images out with --skip-bad.") from error
             skipped += 1
             continue
         labels.append(file.parent.name)
@@ -59,12 +59,12 @@ def read_folder(path: Path, how: PictureLayout) -> Raw:
     )
 
 
-def open_image(file: Path, side: int | None) -> NDArray[np.uint8]:
+def open_image(file: Path, size: tuple[int, int] | None = None) -> NDArray[np.uint8]:
     """One image [C, Y, X]: one channel if it is grey, else three.
 
     Args:
         file: of a kind that Pillow reads.
-        side: scaled so that its shorter side is this long, and cut to a square around its middle; None: as it is.
+        size: width and height: scaled to cover them, and cut around its middle; None: as it is.
 
     Raises:
         DataError: missing, no image, or damaged.
@@ -75,24 +75,21 @@ def open_image(file: Path, side: int | None) -> NDArray[np.uint8]:
         with pillow.open(file) as opened:
             image = opened.convert("L" if opened.mode in GREY else "RGB")
     except (OSError, SyntaxError, ValueError, pillow.DecompressionBombError) as error:
-        said = (
-            "there is no such file"
-            if isinstance(error, FileNotFoundError)
-            else f"no image can be read from it ({error})"
-        )
-        raise DataError(f"{file}: {said}. Take it out, or leave such images out with --skip-bad.") from error
-    if side is not None and image.size != (side, side):
-        image = _square(image, side, pillow)
+        missing = isinstance(error, FileNotFoundError)
+        said = "there is no such file" if missing else f"no image can be read from it ({error})"
+        raise DataError(f"{file}: {said}.") from error
+    if size is not None and image.size != size:
+        image = _cut(image, size, pillow)
     pixels = np.asarray(image, dtype=np.uint8)
     return pixels[None] if pixels.ndim == 2 else np.moveaxis(pixels, -1, 0)
 
 
-def _square(image: Any, side: int, pillow: Any) -> Any:
-    scale = side / min(image.size)
-    wide, high = (max(side, round(length * scale)) for length in image.size)
-    image = image.resize((wide, high), pillow.Resampling.LANCZOS)
-    left, top = (wide - side) // 2, (high - side) // 2
-    return image.crop((left, top, left + side, top + side))
+def _cut(image: Any, size: tuple[int, int], pillow: Any) -> Any:
+    scale = max(wanted / length for wanted, length in zip(size, image.size, strict=True))
+    scaled = [max(wanted, round(length * scale)) for wanted, length in zip(size, image.size, strict=True)]
+    image = image.resize(tuple(scaled), pillow.Resampling.LANCZOS)
+    left, top = ((length - wanted) // 2 for wanted, length in zip(size, scaled, strict=True))
+    return image.crop((left, top, left + size[0], top + size[1]))
 
 
 def _files(path: Path) -> list[Path]:

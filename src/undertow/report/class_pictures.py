@@ -7,7 +7,7 @@ from typing import Any
 from matplotlib.figure import Figure
 
 from undertow.report import style, words
-from undertow.report.class_words import held_out_classes, percent
+from undertow.report.class_words import held_out_classes, percent, unit_of
 from undertow.report.heatmap import Sides, heatmap
 
 LONG = 28  # letters of a class's name that are shown
@@ -27,7 +27,9 @@ def confusion(score: dict[str, Any]) -> Figure:
     room = 0.4 + max(style.text_width(name, style.SMALL) for name in rows)
     field = 0.62 if len(shown) <= 8 else 0.4
     sides = Sides(rows, columns, max(room, 3.6 - field * len(shown)), field, 9.0, 1.0 + widest)
-    return heatmap(shares, sides, "What was said of each class", f"share of its texts in per cent, {part}")
+    return heatmap(
+        shares, sides, "What was said of each class", f"share of its {unit_of(entry)}s in per cent, {part}"
+    )
 
 
 def calibration(score: dict[str, Any]) -> Figure:
@@ -52,7 +54,7 @@ def calibration(score: dict[str, Any]) -> Figure:
     axes.set_ylim(0, 1)
     axes.set_xlabel("probability that it gives what it says", color=style.MUTED, size=style.SMALL)
     axes.text(
-        0.02, 0.97, f"calibration error {percent(entry['calibration_error'])}\na larger dot: more texts",
+        0.02, 0.97, f"calibration error {percent(entry['calibration_error'])}\na larger dot: more {unit_of(entry)}s",
         color=style.SLATE, size=style.SMALL + 0.4, va="top",
     )  # fmt: skip
     return figure

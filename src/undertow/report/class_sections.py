@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.report import words
-from undertow.report.class_words import held_out_classes, percent
+from undertow.report.class_words import held_out_classes, percent, unit_of
 from undertow.report.markup import Markup, join, picture, section, tag
 
 SHOWN = 400  # letters of a text
@@ -18,9 +18,7 @@ def class_sections(score: dict[str, Any] | None, figures: dict[str, bytes]) -> M
         return Markup("")
     return join(
         [
-            section(
-                "Class by class", _by_class(score["classes"], found[1]["by_class"]), _beside(score, found[1])
-            ),
+            section("Class by class", _by_class(score["classes"], found[1]), _beside(score, found[1])),
             section(
                 "What was said",
                 *(picture(figures[name], alt) for name, alt in PICTURES.items() if name in figures),
@@ -36,7 +34,7 @@ def class_sections(score: dict[str, Any] | None, figures: dict[str, bytes]) -> M
 
 
 PICTURES = {
-    "confusion": "Confusion: what was said of the texts of each class, in per cent",
+    "confusion": "Confusion: what was said of each class, in per cent",
     "calibration": "Calibration: how often it is right when it says p",
 }
 
@@ -47,7 +45,7 @@ def _table(heads: list[str], rows: list[list[str]], kind: str = "many") -> Marku
     return tag("div", tag("table", top, tag("tbody", *body), class_=kind), class_="wide")
 
 
-def _by_class(names: list[str], entries: list[dict[str, Any]]) -> Markup:
+def _by_class(names: list[str], own: dict[str, Any]) -> Markup:
     rows = [
         [
             name,
@@ -55,24 +53,25 @@ def _by_class(names: list[str], entries: list[dict[str, Any]]) -> Markup:
             *(percent(of[key]) for key in ("precision", "recall")),
             f"{of['f1']:.3f}",
         ]
-        for name, of in zip(names, entries, strict=True)
+        for name, of in zip(names, own["by_class"], strict=True)
     ]
-    return _table(["class", "texts", "precision", "recall", "F1"], rows)
+    return _table(["class", f"{unit_of(own)}s", "precision", "recall", "F1"], rows)
 
 
 def _beside(score: dict[str, Any], own: dict[str, Any]) -> Markup:
+    unit = unit_of(own)
     told = {"this network": own, **(score.get("baselines") or {})}
     if score.get("word_order"):
         told["this network, words in random order"] = score["word_order"]
     rows = [
-        [name, percent(of["accuracy"]), f"{of['macro_f1']:.3f}", words.nats(of["nats_per_text"])]
+        [name, percent(of["accuracy"]), f"{of['macro_f1']:.3f}", words.nats(of[f"nats_per_{unit}"])]
         for name, of in told.items()
     ]
-    return _table(["who", "told rightly", "macro-F1", "nats a text"], rows)
+    return _table(["who", "told rightly", "macro-F1", f"nats a {unit}"], rows)
 
 
 def _wrong(entries: list[dict[str, Any]]) -> Markup:
-    if not entries:
+    if not entries or "text" not in entries[0]:
         return Markup("")
     rows = [[e["label"], f"{e['said']} ({e['p']:.2f})", e["text"][:SHOWN]] for e in entries]
     return section(

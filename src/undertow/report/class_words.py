@@ -21,8 +21,9 @@ def class_verdict(score: dict[str, Any] | None) -> str:
     if found is None or score is None:
         return ""
     part, entry = found
+    unit = unit_of(entry)
     told = [
-        f"{percent(entry['accuracy'])} of {words.count(entry['texts'])} texts {PARTS[part]} are told rightly"
+        f"{percent(entry['accuracy'])} of {words.count(entry[f'{unit}s'])} {unit}s {PARTS[part]} are told rightly"
     ]
     beside = [
         f"{name} {percent(other['accuracy'])}"
@@ -45,7 +46,7 @@ def class_tiles(score: dict[str, Any]) -> list[tuple[str, str, str]]:
         return []
     part, entry = found
     low, high = entry["accuracy_interval"]
-    between = f"{percent(low)} to {percent(high)} by chance of the texts, {part}"
+    between = f"{percent(low)} to {percent(high)} by chance of the {unit_of(entry)}s, {part}"
     return [
         (percent(entry["accuracy"]), "told rightly", between),
         (f"{entry['macro_f1']:.3f}", "macro-F1", "mean of all classes, each alike"),
@@ -55,6 +56,11 @@ def class_tiles(score: dict[str, Any]) -> list[tuple[str, str, str]]:
             "how far its p is from how often it is right",
         ),
     ]
+
+
+def unit_of(entry: dict[str, Any]) -> str:
+    """What was told the label of: text or image."""
+    return "image" if "images" in entry else "text"
 
 
 def percent(share: float) -> str:

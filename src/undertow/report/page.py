@@ -6,6 +6,7 @@ from typing import Any
 from undertow.report import sections, words
 from undertow.report.class_sections import class_sections
 from undertow.report.class_words import class_verdict
+from undertow.report.image_sections import image_sections
 from undertow.report.markup import Markup, document, picture, section
 from undertow.report.translation_sections import translation_sections, translation_verdict
 from undertow.report.verdict import held_out, tables, verdict
@@ -44,6 +45,7 @@ def build_page(
         sections.verdicts(verdicts),
         sections.samples(score),
         class_sections(score, figures),
+        image_sections(score, figures),
         translation_sections(score, figures),
         section(
             "How it learned",

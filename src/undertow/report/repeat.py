@@ -14,7 +14,7 @@ def command(config: dict[str, Any]) -> str:
     if files and not options.get("data"):
         told += ["--data", *files]
     name = (config.get("cell") or {}).get("name")
-    if name and "cell" not in options:
+    if name and not options.keys() & {"cell", "net"}:
         told += ["--cell", str(name)]
     for key, value in changed.items():
         flag = key.replace("_", "-")

@@ -15,6 +15,7 @@ from undertow.report.class_words import held_out_classes
 from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.flow import flow_figures
 from undertow.report.page import build_page
+from undertow.report.pixels import first_layer, wrong_images
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.tree_picture import tree_picture
 from undertow.report.unrolled import Unrolled, draw_unrolled
@@ -83,6 +84,8 @@ def _figures(
         "loss": _learning(folder, score) if history.events else None,
         "confusion": confusion(score) if held_out_classes(score) else None,
         "calibration": calibration(score) if held_out_classes(score) else None,
+        "wrong_images": wrong_images(_with_image(score)) if _with_image(score) else None,
+        "filters": first_layer(score["filters"]) if score.get("filters") else None,
         "novelty": novelty(score) if samples.get("histogram") else None,
         "lengths": lengths(score) if samples.get("lengths") else None,
         "unrolled": draw_unrolled(record) if record else None,
@@ -96,6 +99,10 @@ def _figures(
         },
     }
     return {name: figure for name, figure in drawn.items() if figure is not None} | flow_figures(flows)
+
+
+def _with_image(score: dict[str, Any]) -> list[dict[str, Any]]:
+    return [entry for entry in score.get("surely_wrong") or () if entry.get("image")]
 
 
 def _learning(folder: Run, score: dict[str, Any]) -> Figure:

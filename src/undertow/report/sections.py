@@ -154,7 +154,7 @@ def settings(config: dict[str, Any]) -> Markup:
     """Options, and the command that repeats the run."""
     cell = config.get("cell") or {}
     rows = _rows(config.get("options"))
-    if cell.get("name"):
+    if cell.get("name") and "net" not in (config.get("options") or {}):
         summary = f": {cell['summary']}" if cell.get("summary") else ""
         rows.insert(0, ("cell", f"{cell['name']}{summary}"))
     return section("Settings", tag("pre", repeat.command(config)), table(rows, ("setting", "value")))

@@ -12,14 +12,14 @@ from undertow.data.bag import bag_of_words, majority
 from undertow.data.class_figures import figures
 from undertow.training.loop import Judged
 
-NAMED = {"nats": "nats_per_text", "classes": "by_class"}  # in a score there are other classes, and other nats
-SHOWN = 12  # texts that were surely wrong
+SHOWN = 12  # that were surely wrong
 
 
-def record(p: NDArray[np.float64], labels: NDArray[np.int64]) -> dict[str, Any]:
-    """The figures of one part."""
+def record(p: NDArray[np.float64], labels: NDArray[np.int64], unit: str = "text") -> dict[str, Any]:
+    """The figures of one part; units are counted, and nats are a unit."""
+    named = {"nats": f"nats_per_{unit}", "classes": "by_class"}  # in a score there are other classes and nats
     told = figures(p, labels)
-    return {"texts": len(labels), **{NAMED.get(name, name): value for name, value in told.items()}}
+    return {f"{unit}s": len(labels), **{named.get(name, name): value for name, value in told.items()}}
 
 
 def baselines(
@@ -36,18 +36,25 @@ def baselines(
 def surely_wrong(
     p: NDArray[np.float64], texts: Sequence[str], labels: NDArray[np.int64], names: Sequence[str]
 ) -> list[dict[str, Any]]:
-    """Where it was surest of something else."""
+    """Texts where it was surest of something else."""
+    return [{"text": texts[number], **said} for number, said in surely_wrong_at(p, labels, names)]
+
+
+def surely_wrong_at(
+    p: NDArray[np.float64], labels: NDArray[np.int64], names: Sequence[str]
+) -> list[tuple[int, dict[str, Any]]]:
+    """Which were they, and what was said of them?"""
     said = p.argmax(1)
     wrong = np.flatnonzero(said != labels)
     surest = wrong[np.argsort(-p[wrong, said[wrong]], kind="stable")][:SHOWN]
     return [
-        {"text": texts[n], "label": names[labels[n]], "said": names[said[n]], "p": float(p[n, said[n]])}
+        (int(n), {"label": names[labels[n]], "said": names[said[n]], "p": float(p[n, said[n]])})
         for n in surest
     ]
 
 
-def judged(p: NDArray[np.float64], labels: NDArray[np.int64], keep: str) -> Judged:
-    """Nats a text, and how many are right: what the best weights are told by is asked for."""
-    nats = -np.log(np.maximum(p[np.arange(len(p)), labels], 1e-12)).mean()
-    told = {"nats_per_text": float(nats), "accuracy": float((p.argmax(1) == labels).mean())}
-    return Judged(told["nats_per_text"] if keep == "nats" else 1 - told["accuracy"], told)
+def judged(p: NDArray[np.float64], labels: NDArray[np.int64], keep: str, unit: str = "text") -> Judged:
+    """Nats a unit, and how many are right: what the best weights are told by is asked for."""
+    nats = float(-np.log(np.maximum(p[np.arange(len(p)), labels], 1e-12)).mean())
+    right = float((p.argmax(1) == labels).mean())
+    return Judged(nats if keep == "nats" else 1 - right, {f"nats_per_{unit}": nats, "accuracy": right})

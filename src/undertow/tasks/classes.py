@@ -178,16 +178,16 @@ def _merged(present: set[str], merge: Sequence[str]) -> Classes:
     return Classes(tuple(dict.fromkeys(name for _, name in pairs)), merged=tuple(pairs))
 
 
-def check_several(classes: Classes) -> None:
-    """Refuse one class alone.
+def check_several(classes: Classes, unit: str = "text") -> None:
+    """Refuse one class alone, of texts or of what else is counted.
 
     Raises:
         DataError: there is nothing to tell apart.
     """
     if len(classes.names) < 2:
         raise DataError(
-            f"Every training text has the label {classes.names[0]!r}: there is nothing to tell apart. Is it the right "
-            "column, or the right --merge?"
+            f"Every training {unit} has the label {classes.names[0]!r}: there is nothing to tell apart. Is it the "
+            f"right {'column, or the right --merge' if unit == 'text' else 'column or folder'}?"
         )
 
 

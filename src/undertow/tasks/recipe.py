@@ -20,6 +20,7 @@ RECIPES = {
     "text": "one long text: learns to go on writing it",
     "classify": "a table of texts and labels: learns to tell the label of a text",
     "tree": "sentences as trees in brackets: learns the label of every phrase",
+    "images": "images with labels: learns to tell the label of an image",
     "translate": "pairs of texts: learns to write the other side of each",
 }
 USES = {
