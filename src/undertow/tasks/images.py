@@ -26,7 +26,6 @@ from undertow.blocks.binary import packed_net
 from undertow.compiler.precision import resolved
 from undertow.data.bag import majority
 from undertow.data.batches import count
-from undertow.data.linear_pixels import linear_pixels
 from undertow.data.pictures import read_pictures
 from undertow.errors import SettingError
 from undertow.nets.catalog import net
@@ -36,6 +35,7 @@ from undertow.tasks.explaining import Question
 from undertow.tasks.explaining_image import ImageExplanation, explain_image
 from undertow.tasks.image_figures import first_filters, is_binary, picture_of, sizes
 from undertow.tasks.images_options import ImagesOptions
+from undertow.tasks.linear_pixels import linear_pixels
 from undertow.tasks.network import check_memory
 from undertow.tasks.picture_parts import PictureParts, inspect_pictures, read_picture_parts
 from undertow.tasks.remarks import only_file
