@@ -26,7 +26,7 @@ VERBS = {
     "inspect": "what is understood of a file, before training on it",
     "catalog": "sets of data that can be installed, and read from there",
     "cells": "the recurrent cells there are, with sizes",
-    "draw": "draw a network unrolled in time",
+    "draw": "draw a network: a cell unrolled in time, a deep net block by block",
     "bench": "is it fast here, against torch, the eager loop, torch.compile, JAX",
     "diagnose": "what is wrong with any PyTorch training script, which is run unedited",
     "treat": "which remedy helps that script, tried beside a control",

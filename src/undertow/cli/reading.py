@@ -33,6 +33,8 @@ class Reading:
     """Of the file."""
     max_length: int | None = None
     """Longest text in characters; a longer one is an error."""
+    side: int | None = None
+    """Of a folder of images: they are scaled and cut to a square with this side."""
     skip_bad: bool = False
     """Leave bad rows out, and say how many."""
 

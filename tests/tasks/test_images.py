@@ -1,0 +1,265 @@
+"""images on squares that lie left or right, bright or dark: what was read, what is learned, what is said."""
+
+import json
+
+import numpy as np
+import pytest
+import torch
+from tiny_runs import one_thread
+
+import undertow as ut
+from undertow.data.pictures import Pictures
+from undertow.data.source import Source
+from undertow.errors import DataError, SettingError
+from undertow.tasks.image_figures import first_filters, sizes
+from undertow.tasks.images import ImagesTask, probabilities
+from undertow.tasks.linear_pixels import linear_pixels
+from undertow.tasks.seen_images import fitting
+from undertow.training.run import open_run
+
+NAMES = ("left", "right")
+SMALL = {
+    "net": "mlp-1",
+    "width": 16,
+    "steps": 60,
+    "batch": 16,
+    "validations": 3,
+    "shift": 1,
+    "learning_rate": 0.01,
+}
+
+
+def made(count, seed=0):
+    """A bright column in a dim image: labelled by the side it lies on."""
+    rng = np.random.default_rng(seed)
+    pixels = rng.integers(0, 90, (count, 1, 8, 8)).astype(np.uint8)
+    sides = rng.integers(0, 2, count)
+    for n, side in enumerate(sides):
+        pixels[n, 0, :, 1 + 5 * side] = 250
+    return pixels, sides
+
+
+def idx(array):
+    head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
+    return head + array.astype(np.uint8).tobytes()
+
+
+def write(folder, count=300, seed=0):
+    pixels, sides = made(count, seed)
+    (folder / "train-images-idx3-ubyte").write_bytes(idx(pixels[:, 0]))
+    (folder / "train-labels-idx1-ubyte").write_bytes(idx(sides))
+    return folder / "train-images-idx3-ubyte"
+
+
+def run(folder, **settings):
+    with one_thread():
+        return ut.train("images", data=write(folder), out=folder / "run", **{**SMALL, **settings})
+
+
+@pytest.fixture(scope="module")
+def told(tmp_path_factory):
+    return run(tmp_path_factory.mktemp("images"))
+
+
+@pytest.fixture
+def file(tmp_path):
+    return write(tmp_path)
+
+
+def test_sides_are_told_apart(told):
+    score = told.score
+    assert score["test"]["accuracy"] > 0.95
+    assert score["test"]["images"] + score["validation"]["images"] < 100
+    assert score["baselines"]["majority"]["accuracy"] < 0.8
+    assert score["baselines"]["linear map of the pixels"]["accuracy"] > 0.9  # a column is a linear thing
+    assert score["sizes"]["parameters"] == 64 * 16 + 16 + 16 * 2 + 2
+
+
+def test_the_report_shows_images_filters_and_depth(told):
+    page = (told.path / "report.html").read_text()
+    assert "What the first layer looks for" in page
+    assert "Gradient in depth" in page
+    assert "--net mlp-1" in page
+    assert "--cell" not in page
+    assert "images it never saw are told rightly" in page
+    assert (told.path / "figures" / "filters.png").stat().st_size > 3000
+
+
+class Killed(BaseException):
+    """Nothing of ours catches it."""
+
+
+def test_a_run_killed_and_resumed_is_the_run_unbroken(tmp_path, told, monkeypatch):
+    whole, steps = ImagesTask.loss, iter(range(1000))
+
+    def dies(task, batch, carried):
+        if next(steps) == 25:
+            raise Killed
+        return whole(task, batch, carried)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ImagesTask, "loss", dies)
+        with pytest.raises(Killed):
+            run(tmp_path)
+    with one_thread():
+        again = ut.resume(tmp_path / "run")
+    for name, value in told.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+    assert again.score["test"] == told.score["test"]
+
+
+def test_what_is_scored_is_what_the_model_says(told):
+    pixels, sides = made(200, seed=1)
+    p = probabilities(told.model, torch.from_numpy(pixels))
+    assert np.allclose(p.sum(1), 1)
+    assert (p.argmax(1) == sides).mean() > 0.95
+    assert told.model(torch.from_numpy(pixels[:1])).allclose(told.model(torch.from_numpy(pixels[:1]) / 255))
+
+
+def test_predict_and_explain_read_files_of_any_size(told, tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    pixels, _ = made(3, seed=2)
+    pixels[0, 0, :, [1, 6]] = [[40], [250]]
+    image.fromarray(pixels[0, 0]).save(tmp_path / "a.png")
+    image.fromarray(pixels[0, 0]).resize((24, 30)).convert("RGB").save(tmp_path / "b.png")
+    answers = told.predict([str(tmp_path / "a.png"), str(tmp_path / "b.png")])
+    assert [a["label"] for a in answers] == ["1", "1"]
+    assert sum(answers[0]["probabilities"].values()) == pytest.approx(1)
+    found = told.explain(str(tmp_path / "a.png"))
+    by_pixel = np.array(found.by_pixel)
+    assert by_pixel.sum() == pytest.approx(
+        found.log_p - found.without, abs=0.02
+    )  # integrated gradients are complete
+    assert sum(found.contributions) == pytest.approx(by_pixel.sum(), abs=1e-6)
+    assert by_pixel[:, 6].sum() > by_pixel[:, 3].sum()
+    with pytest.raises(SettingError, match="by integrated or gradient"):
+        told.explain(str(tmp_path / "a.png"), method="occlusion")
+    with pytest.raises(SettingError, match="Labels: 0, 1"):
+        told.explain(str(tmp_path / "a.png"), label="up")
+    with pytest.raises(DataError, match="no such file"):
+        told.predict(["nowhere.png"])
+
+
+def test_grey_is_how_bright_colors_look(tmp_path):
+    image = pytest.importorskip("PIL.Image")
+    image.fromarray(np.full((4, 4, 3), (255, 0, 0), np.uint8)).save(tmp_path / "red.png")
+    assert (fitting(str(tmp_path / "red.png"), (1, 4, 4)) == 76).all()  # 0.299 of 255
+    assert fitting(str(tmp_path / "red.png"), (3, 2, 2)).shape == (3, 2, 2)
+
+
+def test_another_file_is_scored(told, tmp_path):
+    score = told.score_on(write(tmp_path, 50, seed=3))
+    assert score["test"]["images"] == 50
+    assert score["test"]["accuracy"] > 0.9
+
+
+def test_files_of_their_own_are_held_out_whole(tmp_path):
+    (tmp_path / "held").mkdir()
+    (tmp_path / "held" / "x").mkdir()
+    train = write(tmp_path, 200)
+    pixels, sides = made(200)  # the same images: ten of them are in both
+    (tmp_path / "held" / "test-images-idx3-ubyte").write_bytes(idx(pixels[:10, 0]))
+    (tmp_path / "held" / "test-labels-idx1-ubyte").write_bytes(idx(sides[:10]))
+    told = ut.train(
+        "images", data=train, test=tmp_path / "held" / "test-images-idx3-ubyte", out=tmp_path / "run", **SMALL
+    )
+    assert told.score["test"]["images"] == 10
+    assert any(
+        "10 images of --data are in the validation or test part" in said for said in told.config["remarks"]
+    )
+    roles = {record["role"]: record["rows"] for record in told.config["data"]}
+    assert roles == {"train": 200, "test": 10}
+
+
+@pytest.mark.parametrize(
+    ("name", "shape"),
+    [
+        ("cnn", (4, 1, 3, 3)),
+        ("resnet-8", (4, 1, 3, 3)),
+        ("densenet-10", (8, 1, 3, 3)),
+        ("highway-2", (4, 1, 8, 8)),
+    ],
+)
+def test_nets_of_the_catalogue_train(tmp_path, name, shape):
+    told = run(tmp_path, net=name, width=4, steps=3, validations=1)
+    assert told.score["filters"]["shape"] == list(shape)
+    assert "gradient_in_depth.png" in {f.name for f in (told.path / "figures").iterdir()}
+
+
+@pytest.mark.parametrize("kind", ["cnn", "mlp-2"])
+def test_a_binary_net_says_with_bits_what_it_says_with_numbers(tmp_path, kind):
+    told = run(tmp_path, net=f"binary-{kind}", width=64, steps=30)
+    bits = told.score["bits"]
+    assert bits["said_alike"] > 0.97  # sums are taken in another order
+    assert bits["bytes"] < 0.6 * told.score["sizes"]["bytes"]
+    page = (told.path / "report.html").read_text()
+    assert "bytes with its signs as bits" in page
+
+
+def test_filters_are_scaled_by_their_largest(told):
+    record = first_filters(told.model)
+    filters = np.array(record["pixels"]).reshape(record["shape"])
+    assert ((np.abs(filters - 127)).reshape(len(filters), -1).max(1) == 127).all()
+    weights = told.model.net.hidden[0].weight.detach().numpy()
+    assert np.sign(filters[0].ravel()[np.abs(weights[0]).argmax()] - 127.0) == np.sign(
+        weights[0][np.abs(weights[0]).argmax()]
+    )
+    assert sizes(told.model)["bytes"] == 4 * (sizes(told.model)["parameters"] + 2)  # and μ, σ
+
+
+def test_a_linear_map_of_pixels_is_the_one_of_least_loss():
+    """Against scikit-learn's, with the same penalty."""
+    linear = pytest.importorskip("sklearn.linear_model")
+    pixels, sides = made(120)
+    sides = (sides + (pixels[:, 0, 0, 0] > 45)) % 3
+    x = pixels.reshape(120, -1) / 255
+    scaled = (x - x.mean(0)) / (x.std() * np.sqrt(7680 / 7679))
+    other = linear.LogisticRegression(C=0.01, max_iter=1000, tol=1e-8).fit(scaled, sides)
+    found = linear_pixels((pixels, sides), pixels, 3)
+    assert np.abs(found - other.predict_proba(scaled)).max() < 5e-3
+
+
+@pytest.mark.parametrize(
+    ("settings", "said"),
+    [
+        ({"net": "resnett-20"}, "Did you mean resnet-20"),
+        ({"net": "resnet-21"}, r"6 n \+ 2 layers"),
+        ({"net": "cnn-3"}, "no depth to choose"),
+        ({"net": "densenet-121"}, "from 32x32 on"),
+        ({"net": "mlp", "width": 0}, "--width must be at least 1"),
+        ({"net": "mlp", "width": 3_000_000}, "GiB"),
+        ({"shift": -1}, "--shift must not be negative"),
+        ({"scale": 1}, "--scale must be below 1"),
+        ({"side": 8}, "idx file, which has no --side"),
+        ({"betas": (0.9, 1.0)}, "--betas"),
+    ],
+)
+def test_settings_that_cannot_be(file, tmp_path, settings, said):
+    with pytest.raises(SettingError, match=said):
+        ut.train("images", data=file, out=tmp_path / "no", **{**SMALL, **settings})
+    assert not (tmp_path / "no").exists()
+
+
+def test_one_label_alone_is_refused(tmp_path):
+    pixels, sides = made(30)
+    (tmp_path / "a-images-idx3").write_bytes(idx(pixels[:, 0]))
+    (tmp_path / "a-labels-idx1").write_bytes(idx(0 * sides))
+    with pytest.raises(DataError, match="right column or folder"):
+        ut.train("images", data=tmp_path / "a-images-idx3", out=tmp_path / "no", **SMALL)
+
+
+def test_images_of_another_size_are_refused(told, tmp_path):
+    pixels, sides = made(30)
+    (tmp_path / "b-images-idx3").write_bytes(idx(pixels[:, 0, :6]))
+    (tmp_path / "b-labels-idx1").write_bytes(idx(sides))
+    with pytest.raises(DataError, match=r"8x6x1.*the net reads 8x8x1"):
+        told.score_on(tmp_path / "b-images-idx3")
+
+
+def test_json_keeps_what_pictures_are_made_of(told):
+    score = json.loads((open_run(told.path).path / "score.json").read_text())
+    assert {"classes", "test", "validation", "baselines", "sizes", "bits", "filters", "surely_wrong"} <= set(
+        score
+    )
+    source = Source("x", "idx", None, "", "", 0)
+    assert len(Pictures(made(2)[0], NAMES, source, 2).only([1])) == 1
