@@ -8,7 +8,8 @@ from matplotlib.figure import Figure
 
 from undertow.flow.fit import horizon_of
 from undertow.flow.records import Flow
-from undertow.report.flow_depth import depth_profile
+from undertow.report.flow_deep import deep_profile
+from undertow.report.flow_depth import MOST, depth_profile
 from undertow.report.flow_time import gains, gates, gradient_map
 
 
@@ -28,5 +29,6 @@ def flow_figures(flows: Sequence[Flow]) -> dict[str, Figure]:
         drawn["gates"] = gates(gated.time, gated.step)
     deep = next((f for f in reversed(flows) if len({p.module for p in f.depth}) > 1), None)
     if deep is not None:
-        drawn["gradient_in_depth"] = depth_profile(deep.depth, deep.step)
+        profile = depth_profile if len({p.module for p in deep.depth}) <= MOST else deep_profile
+        drawn["gradient_in_depth"] = profile(deep.depth, deep.step)
     return drawn

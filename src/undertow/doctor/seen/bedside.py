@@ -27,7 +27,7 @@ from torch.optim.optimizer import (
 from torch.utils.data import DataLoader, RandomSampler
 
 from undertow.doctor.seen.batches import Call, Calls, apart, by_network, first_tensor
-from undertow.doctor.seen.graph import MODULE, Graph, count_now, reach, read_by_steps
+from undertow.doctor.seen.graph import MODULE, STRETCHED, Graph, count_now, reach, read_by_steps
 from undertow.doctor.seen.ledger import Ledger
 from undertow.doctor.seen.lines import Line, calling, calling_itself, ours
 from undertow.doctor.seen.losses import HEADS, losses_of, targets_of
@@ -58,6 +58,7 @@ PLAIN_LOSSES = [
     "binary_cross_entropy",
     "binary_cross_entropy_with_logits",
 ]
+STRETCHING = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")  # losses that fit shapes to each other
 
 
 _set_anomaly = torch.set_anomaly_enabled
@@ -165,6 +166,8 @@ class Bedside:
             hear(torch.nn.utils.clip_grad, name, self._clips(name))
         for name in PLAIN_LOSSES:
             hear(torch.nn.functional, name, self._plain_loss)
+        for name in STRETCHING:
+            hear(torch.nn.functional, name, _stretches)
         self._patches.replace(
             torch.jit, "script", self._patches.paused_in
         )  # it reads the source of what is called
@@ -634,3 +637,22 @@ class Bedside:
 
 class Enough(BaseException):
     """Ends a script that has been seen long enough; no `except Exception` of it catches this."""
+
+
+def _stretches(arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
+    """Notes where a loss stretches the outputs over targets of another shape; a target that is stretched harms none."""
+    given = [
+        named.get(name, arguments[n] if len(arguments) > n else None)
+        for n, name in enumerate(("input", "target"))
+    ]
+    shapes = [tuple(tensor.shape) for tensor in given if isinstance(tensor, Tensor)]
+    if len(shapes) < 2 or shapes[0] == shapes[1]:
+        return None
+
+    def after(result: Any) -> None:
+        whole = tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
+        if isinstance(result, Tensor) and result.grad_fn is not None and whole != shapes[0]:
+            node: Any = result.grad_fn
+            node.metadata[STRETCHED] = shapes[0], whole
+
+    return after

@@ -19,6 +19,9 @@ from undertow.doctor.seen.lines import Line, in_traceback
 MOST = 200_000  # operations; a larger graph is not read
 STEPS = 4  # uses of a parameter, one after another, that make a recurrence
 MODULE = "undertow.doctor.module"  # key of a node's own notes
+STRETCHED = (
+    "undertow.doctor.stretched"  # of a loss whose outputs were stretched over its targets: both shapes
+)
 LEAF = "torch::autograd::AccumulateGrad"
 VIEWS = frozenset(
     [
@@ -134,6 +137,12 @@ class Op:
     def variable(self) -> Tensor | None:
         """Of a leaf."""
         return self.node.variable if self.node.name() == LEAF else None
+
+    @property
+    def stretched(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
+        """Of what a loss of torch gave: the shape of its outputs, and that to which it stretched them itself."""
+        found: tuple[tuple[int, ...], tuple[int, ...]] | None = self.node.metadata.get(STRETCHED)
+        return found
 
     @property
     def module(self) -> str:

@@ -83,6 +83,8 @@ def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
         if _is_loss(op):
             found.append(_loss(op, sign, share))
             continue
+        if op.stretched:  # torch's own loss, made of several operations
+            found.append(Loss("loss", sign, op.line, spread=op.stretched))
         if op.kind in LIKELIHOODS:
             found.append(Loss(LIKELY, -sign, op.line))
             continue
@@ -196,7 +198,7 @@ def _loss(op: Op, sign: int, factor: float | None) -> Loss:
         given,
         difference,
         _squashed(op, child),
-        _spread(op, child),
+        op.stretched or _spread(op, child),
         None if factor is None else factor * _elements(op, target),
         ignored if isinstance(ignored, int) else None,
         _laid_out(child, target),
