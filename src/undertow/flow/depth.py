@@ -20,6 +20,8 @@ from undertow.flow.sampled import few, lengths, measurable, seen
 
 FLAT = 0.03  # as near to a flat end counts as saturated
 PLACES = 1 << 17  # numbers that are looked at for dead units, or somewhat more
+MODULES = 8_000  # that are watched; of more, evenly chosen ones: torch frees a chain of seen nodes by recursion, and
+# a process ends at some fifty thousand (8 MB of stack)
 FEW = 8  # rows of a batch are looked at where there are as many
 CHANNELS_FIRST = frozenset(
     [f"{kind}{n}d" for kind in ("Conv", "ConvTranspose", "BatchNorm", "InstanceNorm") for n in (1, 2, 3)]
@@ -69,7 +71,9 @@ class Depth:
 
     def listen(self) -> None:
         """Lay the hooks."""
-        self.handles = [module.register_forward_hook(self.guard(self._came_out)) for module in self.names]
+        every = -(-len(self.names) // MODULES)
+        watched = list(self.names)[::every]
+        self.handles = [module.register_forward_hook(self.guard(self._came_out)) for module in watched]
 
     def forget(self) -> None:
         """Let go of all that was seen."""

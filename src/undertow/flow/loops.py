@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from torch.utils.hooks import RemovableHandle
 
 from undertow.cells.catalog import snake
+from undertow.flow.depth import MODULES
 from undertow.flow.guard import Guard
 from undertow.flow.nested import tensors
 from undertow.flow.records import Time
@@ -174,7 +175,9 @@ class _Last:
 
 
 def loopable(model: nn.Module) -> dict[nn.Module, str]:
-    """Modules with parameters that are no whole walk themselves, by name."""
+    """Modules with parameters that are no whole walk themselves, by name; none of a net of very many: see `Depth`."""
+    if sum(1 for _ in model.modules()) > MODULES:
+        return {}
     walks = (Recurrent, nn.RNNBase)
     inside = {inner for m in model.modules() if isinstance(m, walks) for inner in m.modules()}
     return {

@@ -1,0 +1,113 @@
+"""Nets of a thousand and ten thousand layers: what becomes of the gradient at the start, and do they learn?
+
+The gradient at the start is that of the loss on a batch of handwritten digits, in float64, root mean square at every
+layer's output, the first layer's beside the last one's. Then they learn from 54,000 digits for so many steps, without
+augmentation; scored once on the 10,000 others. `docs/pictures/deep_gradients.png` shows the gradients.
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import torch
+from _record import ROOT, data_file
+from _seeds import rows_by_name, spread, trained_by_seed
+from torch.nn import functional
+
+import undertow as ut
+from undertow.data.pictures_idx import read_array
+from undertow.nets.catalog import net
+from undertow.report import style
+from undertow.report.flow_deep import alike
+from undertow.report.save import figure_png, write_bytes
+
+LEARNED: dict[str, dict[str, Any]] = {
+    "plain-100": {"width": 32, "steps": 1000, "learning_rate": 1e-3},
+    "normed-100": {"width": 32, "steps": 1000, "learning_rate": 1e-3},
+    "residual-100": {"width": 32, "steps": 1000, "learning_rate": 1e-3},
+    "highway-100": {"width": 32, "steps": 1000, "learning_rate": 1e-3},
+    "plain-1000": {"width": 32, "steps": 400, "learning_rate": 1e-3},
+    "normed-1000": {"width": 32, "steps": 400, "learning_rate": 1e-3},
+    "orthogonal-1000": {"width": 32, "steps": 400, "learning_rate": 1e-4},
+    "highway-1000": {"width": 32, "steps": 400, "learning_rate": 1e-3},
+    "residual-1000": {"width": 32, "steps": 400, "learning_rate": 1e-3},
+    "residual-10000": {"width": 16, "steps": 200, "learning_rate": 1e-3},
+}
+DRAWN = ("plain-1000", "normed-1000", "orthogonal-1000", "highway-1000", "residual-1000")
+ENDS = {"plain": "map", "normed": "norm", "orthogonal": "map", "highway": "change", "residual": "outer"}
+LAST = {"learning": "the loss went down", "diverged": "the loss was no number"}
+
+
+def main() -> None:
+    """Measure, keep row by row, print; then the picture."""
+    rows_by_name(__doc__.splitlines()[0], list(LEARNED), lambda name, seeds: [_row(name, seeds)])
+    _draw()
+
+
+def _row(name: str, seeds: int) -> dict[str, Any]:
+    settings = LEARNED[name]
+    profile = _gradients(name, settings["width"])
+    factor = (profile[0] / profile[-1]) ** (1 / (len(profile) - 1)) if profile[-1] else 0.0
+    files = [data_file(f"images/{part}-images-idx3-ubyte.gz") for part in ("train", "t10k")]
+    asked = {"data": files[0], "test": str(files[1]), "net": name, "plain": True, "watch": 4, **settings}
+    try:
+        runs = trained_by_seed("images", range(seeds), {**asked, "validations": 5})
+    except ut.UndertowError as error:
+        return _told(name, profile, factor) | {"test": None, "said": str(error).partition(".")[0]}
+    scores = [run.score for run, _ in runs if run.score]
+    return _told(name, profile, factor) | {
+        "test": spread([score["test"]["accuracy"] for score in scores]),
+        "said": "",
+        "parameters": scores[0]["sizes"]["parameters"],
+        "steps": settings["steps"],
+        "cpu_minutes": round(sum(cost["cpu_minutes"] for _, cost in runs) / len(runs), 2),
+    }
+
+
+def _told(name: str, profile: list[float], factor: float) -> dict[str, Any]:
+    decades = math.log10(profile[0] / profile[-1]) if profile[0] > 0 < profile[-1] else None
+    return {"net": name, "first_beside_last_log10": decades, "factor_a_layer": factor}
+
+
+def _gradients(name: str, width: int) -> list[float]:
+    """Root mean square of the gradient at the end of each layer, first layer first."""
+    torch.manual_seed(0)
+    made = net(name, (1, 28, 28), 10, width).double()
+    pixels, labels = (_digits(part)[:128] for part in ("images-idx3", "labels-idx1"))
+    x = (torch.from_numpy(pixels.astype(np.float64)) - 33.3) / 78.6
+    with ut.watch(made, every=1) as flow:
+        functional.cross_entropy(made(x[:, None]), torch.from_numpy(labels.astype(np.int64))).backward()
+    kind = name.partition("-")[0]
+    [members] = [
+        found for told, found in alike(flow.records[0].depth).items() if f"layers.·.{ENDS[kind]} " in told
+    ]
+    return [(point.gradient_norm or 0.0) / point.size**0.5 for _, point in members]
+
+
+def _digits(part: str) -> Any:
+    return read_array(data_file(f"images/train-{part}-ubyte.gz"))
+
+
+def _draw() -> None:
+    figure = style.new_figure(9.0, 4.9)
+    style.heading(
+        figure, "A gradient on its way through a thousand layers", "root mean square at every layer, beside the last one's; at the start, in float64"
+    )
+    axes = style.bare(figure.add_axes((0.075, 0.11, 0.72, 0.7)))
+    axes.set_yscale("log")
+    for name, color in zip(DRAWN, style.LAYERS, strict=False):
+        profile = np.array(_gradients(name, LEARNED[name]["width"]))
+        shown = np.maximum(profile / profile[-1], 1e-300)
+        axes.plot(np.arange(1, len(shown) + 1), shown, color=color, linewidth=1.7)
+        axes.annotate(
+            f"{name.partition('-')[0]}: {shown[0]:.1g}", (1, shown[0]), (1.02, 0), color=color, size=style.SMALL, alpha=0
+        )
+        axes.text(len(shown) * 1.0, shown[-1], "", color=color)
+    axes.set_xlabel("layer", color=style.MUTED, size=style.SMALL)
+    write_bytes(ROOT / "docs" / "pictures" / "deep_gradients.png", figure_png(figure))
+
+
+if __name__ == "__main__":
+    main()
