@@ -93,7 +93,9 @@ def _digits(part: str) -> Any:
 def _draw() -> None:
     figure = style.new_figure(9.0, 4.9)
     style.heading(
-        figure, "A gradient on its way through a thousand layers", "root mean square at every layer, beside the last one's; at the start, in float64"
+        figure,
+        "A gradient on its way through a thousand layers",
+        "root mean square at every layer, beside the last one's; at the start, in float64",
     )
     axes = style.bare(figure.add_axes((0.075, 0.11, 0.72, 0.7)))
     axes.set_yscale("log")
@@ -102,7 +104,12 @@ def _draw() -> None:
         shown = np.maximum(profile / profile[-1], 1e-300)
         axes.plot(np.arange(1, len(shown) + 1), shown, color=color, linewidth=1.7)
         axes.annotate(
-            f"{name.partition('-')[0]}: {shown[0]:.1g}", (1, shown[0]), (1.02, 0), color=color, size=style.SMALL, alpha=0
+            f"{name.partition('-')[0]}: {shown[0]:.1g}",
+            (1, shown[0]),
+            (1.02, 0),
+            color=color,
+            size=style.SMALL,
+            alpha=0,
         )
         axes.text(len(shown) * 1.0, shown[-1], "", color=color)
     axes.set_xlabel("layer", color=style.MUTED, size=style.SMALL)

@@ -51,7 +51,7 @@ class TreeOptions(Training, TreeFiles):
     """By what the best weights are told on the validation part, at the roots."""
     roots_only: bool = False
     """Learn from the labels of whole sentences alone."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 6e-3
     """Peak of the schedule."""
     batch: int = 25
     """Trees a step."""
