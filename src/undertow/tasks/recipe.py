@@ -21,6 +21,7 @@ RECIPES = {
     "classify": "a table of texts and labels: learns to tell the label of a text",
     "tree": "sentences as trees in brackets: learns the label of every phrase",
     "translate": "pairs of texts: learns to write the other side of each",
+    "diffusion": "images or points: learns to draw new ones out of noise",
 }
 USES = {
     "sample": "draws new strings",

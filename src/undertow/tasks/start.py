@@ -21,9 +21,11 @@ from undertow.training.budget import budget_of
 from undertow.training.checkpoints import Position, load_best
 from undertow.training.companion import Companion, Nobody
 from undertow.training.display import Display, Silent
-from undertow.training.loop import Beside, fit
+from undertow.training.loop import MADE, Beside, fit
 from undertow.training.run import Run, create_run, free_name, surroundings
-from undertow.training.storage import write_json
+from undertow.training.storage import write_array, write_json
+
+ARRAYS = "arrays"  # of a score: kept in the run's folder of what it makes
 
 
 @dataclass(frozen=True)
@@ -170,6 +172,8 @@ def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
         "data": run.config["data"],
         **job.score(seed),
     }
+    for name, array in document.pop(ARRAYS, {}).items():
+        write_array(run.path / MADE / f"{name}.npy", array)
     write_json(run.path / "score.json", document)
     return document
 
