@@ -56,9 +56,10 @@ class Denoiser:
         return guessed if self.limit is None else guessed.clamp(-self.limit, self.limit)
 
     def variance_at(self, t: Tensor) -> Tensor:
-        """σ_t² [N]. At step 1, where β̃ is 0, it is that of step 2, as in the code of Ho et al. 2020."""
-        least = self.process.posterior_variance(t.clamp(min=2))
-        return least if self.variance == "posterior" else torch.where(t > 1, self.process.beta(t), least)
+        """σ_t² [N]. Where β̃ is 0, at step 1, that of step 2 is taken, as in the code of Ho et al. 2020."""
+        if self.variance == "noise":
+            return self.process.beta(t)
+        return self.process.posterior_variance(t.clamp(min=2))
 
 
 class Reached(NamedTuple):
