@@ -12,12 +12,14 @@ from undertow.flow.store import kept
 from undertow.report.attention_map import attention_map
 from undertow.report.class_pictures import calibration, confusion
 from undertow.report.class_words import held_out_classes
+from undertow.report.diffusion_pictures import diffusion_figures
 from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.flow import flow_figures
 from undertow.report.page import build_page
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.tree_picture import tree_picture
 from undertow.report.unrolled import Unrolled, draw_unrolled
+from undertow.training.loop import MADE
 from undertow.training.run import Run, open_run
 from undertow.training.storage import make_folder
 
@@ -95,7 +97,8 @@ def _figures(
             for n, one in enumerate(score.get("trees") or (), start=1)
         },
     }
-    return {name: figure for name, figure in drawn.items() if figure is not None} | flow_figures(flows)
+    told = {name: figure for name, figure in drawn.items() if figure is not None}
+    return told | diffusion_figures(folder.path / MADE, score) | flow_figures(flows)
 
 
 def _learning(folder: Run, score: dict[str, Any]) -> Figure:

@@ -57,6 +57,12 @@ def scored(model: Diffusion, known: Known, examples: Examples, way: Way, seed: i
     }
 
 
+def tested(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
+    """The record of a part."""
+    kind = "images" if known.images else "points"
+    return {"examples": len(x), "kind": kind, "shape": list(known.shape), "bound": bound(model, known, x)}
+
+
 def bound(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
     """Every term, their sum, and its standard error by chance of examples and noise, in nats an example.
 
@@ -119,14 +125,7 @@ def other_file(model: Diffusion, known: Known, options: DiffusionOptions) -> dic
         raise DataError(
             f"{name} holds examples of shape {values.shape[1:]}; the run was trained on {known.shape}. Give such."
         )
-    kind = "images" if known.images else "points"
-    return {
-        "test": {
-            "examples": len(values),
-            "kind": kind,
-            "bound": bound(model, known, torch.from_numpy(values)),
-        }
-    }
+    return {"test": tested(model, known, torch.from_numpy(values))}
 
 
 def inspected(examples: Examples) -> dict[str, Any]:
