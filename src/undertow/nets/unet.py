@@ -100,7 +100,8 @@ class UNet(nn.Module):
             [TimedResidual(widest + wide, wide, features), TimedResidual(wide + width, width, features)]
         )
         self.norm, self.readout = GroupNorm(width), nn.Conv2d(width, channels, 3, padding=1)
-        nn.init.zeros_(self.readout.weight)
+        for beginning in self.readout.parameters():
+            nn.init.zeros_(beginning)
 
     def forward(self, x: Tensor, t: Tensor) -> Tensor:
         """The noise that it takes to be in them."""

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
 
@@ -24,7 +24,7 @@ from undertow.compiler.precision import resolved
 from undertow.data.batches import count
 from undertow.errors import SettingError
 from undertow.tasks.diffusion_made import made
-from undertow.tasks.diffusion_options import WIDTHS, DiffusionOptions, Known, build_model
+from undertow.tasks.diffusion_options import ETAS, DiffusionOptions, Known, build_model, settled
 from undertow.tasks.diffusion_score import inspected, other_file, scored
 from undertow.tasks.examples import Examples, read_examples
 from undertow.tasks.network import check_memory
@@ -34,6 +34,9 @@ from undertow.wiring.diffusion import Diffusion
 from undertow.wiring.noising import simple_loss
 
 LOOKED_AT = {"points": 5000, "images": 512}  # examples of a look at validation
+TIMES = {"points": 4, "images": 1}  # that an example of a batch is met, each with a step and noise of its own
+PASSES = 16.0  # over points, where nothing is said
+STEPS_OF_IMAGES = 4500  # where nothing is said, and 4 passes at least
 MADE = {"points": (500, 50), "images": (16, 20)}  # samples of a look, and steps they are drawn in
 ROOM = 1.1  # beyond the farthest number of training that a sample may have
 STEPS = 100  # that samples are drawn in, where nothing is said
@@ -62,10 +65,10 @@ class DiffusionTask:
 
     def loss(self, batch: Tensor, carried: list[Tensor]) -> StepLoss:
         """Mean (ε - ε_θ)² a number."""
-        t = torch.randint(1, self.model.noising.steps + 1, (len(batch),))
-        noise = torch.randn_like(batch)
+        x = batch.repeat(TIMES[self.known.kind], *(1 for _ in self.known.shape))
+        t = torch.randint(1, self.model.noising.steps + 1, (len(x),))
         with self.rounding():
-            loss = simple_loss(self.model.noising, self.model, batch, t, noise).mean()
+            loss = simple_loss(self.model.noising, self.model, x, t, torch.randn_like(x)).mean()
         return StepLoss(loss, len(batch))
 
     def validate(self) -> Judged:
@@ -76,8 +79,9 @@ class DiffusionTask:
                 simple_loss(self.model.noising, self.model, x[some], t[some], noise[some])
                 for some in torch.split(torch.arange(len(x)), self.options.batch)
             ]
-            drawn, steps = MADE[self.kind]
-            samples = made(self.model, self.known, drawn, Way(min(steps, self.options.noise_steps)), 0)
+            drawn, steps = MADE[self.known.kind]
+            way = Way(min(steps, self.options.noise_steps), self.options.eta or 0.0)
+            samples = made(self.model, self.known, drawn, way, 0)
         value = float(torch.cat(losses).mean().detach())
         return Judged(value, {"simple_loss": value}, samples)
 
@@ -86,15 +90,10 @@ class DiffusionTask:
         rounded = self.known.images and resolved(self.options.precision) == "bfloat16"
         return torch.autocast("cpu", torch.bfloat16, enabled=rounded)
 
-    @property
-    def kind(self) -> str:
-        """points or images."""
-        return "images" if self.known.images else "points"
-
     @cached_property
     def _fixed(self) -> tuple[Tensor, Tensor, Tensor]:
         chance, steps = torch.Generator().manual_seed(0), self.model.noising.steps
-        x = torch.from_numpy(self.examples.validation.values[: LOOKED_AT[self.kind]])
+        x = torch.from_numpy(self.examples.validation.values[: LOOKED_AT[self.known.kind]])
         t = 1 + torch.arange(len(x)) * steps // len(x)  # evenly from the first to the last
         return x, t, torch.randn(x.shape, generator=chance)
 
@@ -128,8 +127,8 @@ class DiffusionJob:
 
     @property
     def default_epochs(self) -> float:
-        """Of points 40 passes; of images about 4,500 steps, 4 passes at least."""
-        return max(4.0, 4500 / self.task.steps_per_epoch) if self.task.known.images else 40.0
+        """Enough for files of any size."""
+        return max(4.0, STEPS_OF_IMAGES / self.task.steps_per_epoch) if self.task.known.images else PASSES
 
     def held_out(self, steps: int, rows: int) -> Tensor:
         """None: an example has no steps of time.
@@ -141,7 +140,7 @@ class DiffusionJob:
 
     def score(self, seed: int) -> dict[str, Any]:
         """The bound, guessers, and what is drawn."""
-        way = Way(self.options.sampling_steps, self.options.eta)
+        way = Way(self.options.sampling_steps, self.options.eta or 0.0)
         return scored(self.model, self.task.known, self.task.examples, way, seed) | {
             "validation": {"simple_loss": self.task.validate().value}
         }
@@ -161,14 +160,13 @@ class DiffusionRecipe:
         mixture = options.data[0] if examples.mixture else None
         limit = 1.0 if mixture is None else ROOM * float(np.abs(examples.train.values).max())
         known = Known(examples.shape, examples.names, examples.scale, limit, mixture)
-        if options.width is None:
-            options = replace(options, width=WIDTHS["images" if known.images else "points"])
+        options = settled(options, known)
         return DiffusionJob(DiffusionTask(self.build(options, known), known, examples, options))
 
     def build(self, options: DiffusionOptions, vocabulary: Known) -> Diffusion:
         """A fresh network."""
         width = options.width or 0
-        check_memory(700 * width**2 if vocabulary.images else 14 * width**2)
+        check_memory((1100 if vocabulary.images else 14) * width**2)
         return build_model(options, vocabulary)
 
     def known(self, record: dict[str, Any]) -> Known:
@@ -203,13 +201,19 @@ class DiffusionRecipe:
             vocabulary: of its run.
             count: N.
             seed: same seed, same samples.
-            steps: of DDIM; 0: every step, ancestrally; None: 100, or as many as there are.
+            steps: of the way; 0: every step, ancestrally; None: 100, or as many as there are.
 
         Raises:
             SettingError: more steps than there are.
         """
         most = model.noising.steps
-        return made(model, vocabulary, count, Way(min(STEPS, most) if steps is None else steps), seed)
+        return made(
+            model,
+            vocabulary,
+            count,
+            Way(min(STEPS, most) if steps is None else steps, ETAS[vocabulary.kind]),
+            seed,
+        )
 
 
 RECIPE = DiffusionRecipe()

@@ -34,7 +34,7 @@ def made(model: Diffusion, known: Known, count: int, way: Way, seed: int) -> NDA
         seed: same seed, same samples.
     """
     chance = torch.Generator().manual_seed(seed)
-    together = TOGETHER["images" if known.images else "points"]
+    together = TOGETHER[known.kind]
     sizes = [min(together, count - at) for at in range(0, count, together)]
     parts = [draw(model.denoiser(), (size, *known.shape), way, chance) for size in sizes]
     whole = torch.cat(parts) if parts else torch.empty(0, *known.shape)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any, Literal
 
 from torch import nn
@@ -18,6 +18,8 @@ from undertow.wiring.diffusion import Diffusion, Process
 from undertow.wiring.noising import noising
 
 WIDTHS = {"points": 128, "images": 32}
+ETAS = {"points": 1.0, "images": 0.0}
+VARIANCES: dict[str, Literal["posterior", "noise"]] = {"points": "noise", "images": "posterior"}
 
 
 @dataclass(frozen=True)
@@ -28,12 +30,12 @@ class DiffusionOptions(Training, ExampleFiles):
     """Steps from data to noise."""
     schedule: Literal["cosine", "linear"] = "cosine"
     """How noise grows with the step."""
-    variance: Literal["posterior", "noise"] = "posterior"
-    """Of a step back: posterior is the least that it can be, noise the most."""
+    variance: Literal["posterior", "noise"] | None = None
+    """Of a step back: posterior is the least that it can be (images), noise the most (points)."""
     sampling_steps: int = 100
-    """Steps that a sample is drawn in, by DDIM. 0: every step, ancestrally."""
-    eta: float = 0.0
-    """Noise that is drawn on the way of those, from 0 (none) to 1 (as the ancestral)."""
+    """Steps that a sample is drawn in. 0: every step, ancestrally."""
+    eta: float | None = None
+    """Noise that is drawn on the way of those, from 0 (none, DDIM: images) to 1 (as the ancestral: points)."""
     width: int | None = None
     """Features of a point (128), or channels of an image at its full size (32)."""
     no_attention: bool = False
@@ -55,7 +57,7 @@ class DiffusionOptions(Training, ExampleFiles):
         check_size(self.noise_steps, "--noise-steps", "The noise")
         noising(self.schedule, self.noise_steps)
         chosen_steps(self.noise_steps, self.sampling_steps)
-        if not 0 <= self.eta <= 1:
+        if self.eta is not None and not 0 <= self.eta <= 1:
             raise SettingError(f"--eta must lie from 0 to 1, got {self.eta}.")
 
 
@@ -82,6 +84,11 @@ class Known:
         """Are they images?"""
         return len(self.shape) == 3
 
+    @property
+    def kind(self) -> str:
+        """points or images."""
+        return "images" if self.images else "points"
+
     def to_json(self) -> dict[str, Any]:
         """As it is kept in vocabulary.json."""
         return asdict(self)
@@ -103,6 +110,16 @@ class Known:
         return known
 
 
+def settled(options: DiffusionOptions, known: Known) -> DiffusionOptions:
+    """What was left open is chosen, by what the examples are."""
+    return replace(
+        options,
+        width=options.width or WIDTHS[known.kind],
+        variance=options.variance or VARIANCES[known.kind],
+        eta=ETAS[known.kind] if options.eta is None else options.eta,
+    )
+
+
 def build_model(options: DiffusionOptions, known: Known) -> Diffusion:
     """A fresh network for such examples.
 
@@ -110,12 +127,13 @@ def build_model(options: DiffusionOptions, known: Known) -> Diffusion:
         SettingError: images too small, or a setting out of range.
     """
     options.check()
+    options = settled(options, known)
+    assert options.width is not None and options.variance is not None
     process = Process(options.schedule, options.noise_steps, options.variance, known.limit)
-    width = options.width or WIDTHS["images" if known.images else "points"]
     net: nn.Module
     if known.images:
         check_side(known.shape)
-        net = UNet(known.shape[0], options.noise_steps, width, attention=not options.no_attention)
+        net = UNet(known.shape[0], options.noise_steps, options.width, attention=not options.no_attention)
     else:
-        net = PointNoise(known.shape[0], options.noise_steps, width)
+        net = PointNoise(known.shape[0], options.noise_steps, options.width)
     return Diffusion(net, process)

@@ -35,13 +35,13 @@ ARRAYS = "arrays"  # kept in the run's folder `made`, not in the score
 
 def scored(model: Diffusion, known: Known, examples: Examples, way: Way, seed: int) -> dict[str, Any]:
     """test, baselines, samples, and arrays of what is drawn."""
-    kind = "images" if known.images else "points"
+    kind = known.kind
     test = torch.from_numpy(examples.test.values)
     times, strip = frames(model, known, STRIP[kind][0], way, STRIP[kind][1])
     drawn = DRAWN[kind]
     # modes or classes that are covered, precision and recall: to be wired here when their functions are there
     return {
-        "test": {"examples": len(test), "kind": kind, "bound": bound(model, known, test)},
+        "test": tested(model, known, test),
         "baselines": baselines(known, examples.train.values, examples.test.values),
         "samples": {
             "count": drawn,
@@ -59,8 +59,12 @@ def scored(model: Diffusion, known: Known, examples: Examples, way: Way, seed: i
 
 def tested(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
     """The record of a part."""
-    kind = "images" if known.images else "points"
-    return {"examples": len(x), "kind": kind, "shape": list(known.shape), "bound": bound(model, known, x)}
+    return {
+        "examples": len(x),
+        "kind": known.kind,
+        "shape": list(known.shape),
+        "bound": bound(model, known, x),
+    }
 
 
 def bound(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
@@ -71,7 +75,7 @@ def bound(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
         known: of its run.
         x: examples [N, ...] as the network reads them.
     """
-    kind, denoiser = "images" if known.images else "points", model.denoiser()
+    kind, denoiser = known.kind, model.denoiser()
     chance = torch.Generator().manual_seed(0)
     means: list[float] = []
     errors: list[float] = []
