@@ -128,7 +128,8 @@ def build_model(options: DiffusionOptions, known: Known) -> Diffusion:
     """
     options.check()
     options = settled(options, known)
-    assert options.width is not None and options.variance is not None
+    assert options.width is not None
+    assert options.variance is not None
     process = Process(options.schedule, options.noise_steps, options.variance, known.limit)
     net: nn.Module
     if known.images:
