@@ -15,6 +15,7 @@ from undertow.report import sheets, style, words
 from undertow.report.diffusion_words import held_out_bound, signed
 from undertow.training.storage import read_array
 
+LEAST = 1e-12  # nats that are drawn
 LOOKS = 6  # of training that are shown
 
 
@@ -63,11 +64,13 @@ def bound_by_step(entry: dict[str, Any], part: str) -> Figure:
 
 def _by_step(axes: Any, times: NDArray[Any], steps: NDArray[Any]) -> None:
     _axes(axes, times, "nats of each step down, L of t - 1")
-    axes.plot(times, np.maximum(steps, 1e-12), color=style.SKY, linewidth=0.7, alpha=0.6)
+    steps = np.maximum(steps, LEAST)
+    axes.plot(times, steps, color=style.SKY, linewidth=0.7, alpha=0.6)
     edges = np.unique(np.geomspace(2, times[-1] + 1, 33).astype(int))
     middle = [float(np.sqrt(a * max(b - 1, a))) for a, b in itertools.pairwise(edges)]
     mean = [float(steps[a - 2 : b - 2].mean()) for a, b in itertools.pairwise(edges)]
     axes.plot(middle, mean, color=style.BLUE, linewidth=2.2)
+    axes.set_ylim(steps.min() / 1.5, steps.max() * 1.5)
     axes.set_yscale("log")
     axes.yaxis.set_minor_formatter(NullFormatter())
 
@@ -77,7 +80,7 @@ def _together(axes: Any, times: NDArray[Any], steps: NDArray[Any]) -> None:
     summed = np.cumsum(steps[::-1])[::-1]
     axes.fill_between(times, 0, summed, color=style.SKY, alpha=0.35, linewidth=0)
     axes.plot(times, summed, color=style.BLUE, linewidth=2.2)
-    axes.set_ylim(bottom=0)
+    axes.set_ylim(0, 1.05 * max(summed[0], LEAST))
 
 
 def _axes(axes: Any, times: NDArray[Any], title: str) -> None:

@@ -57,8 +57,8 @@ def rows_of_frames(frames: Made, names: Sequence[str], title: str, note: str) ->
 
 
 def _columns(frame: Made, panels: int) -> int:
-    """Of many narrow panels one column each; of few, as wide as high or wider."""
-    return 1 if panels > 8 else max(1, round(len(frame) ** 0.5 / 1.4))
+    """Of many narrow panels one column each; of few, as many as rows."""
+    return 1 if panels > 8 else max(1, round(len(frame) ** 0.5))
 
 
 def _square(images: Made) -> Made:

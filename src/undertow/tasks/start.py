@@ -51,7 +51,7 @@ def train(
     """Train a network on a file, score it, write its report.
 
     Args:
-        recipe: names, text, classify, tree or translate.
+        recipe: names, text, classify, tree, translate or diffusion.
         data: a file, several, or the name of an embedded set.
         cell: a cell's name, FILE.py:Class, or a class of your own that lives in a file; None is the recipe's own.
         out: the run folder; without it, the first free one under runs/.
