@@ -19,8 +19,7 @@ from undertow.report.page import build_page
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.tree_picture import tree_picture
 from undertow.report.unrolled import Unrolled, draw_unrolled
-from undertow.training.loop import MADE
-from undertow.training.run import Run, open_run
+from undertow.training.run import MADE, Run, open_run
 from undertow.training.storage import make_folder
 
 

@@ -21,8 +21,8 @@ from undertow.training.budget import budget_of
 from undertow.training.checkpoints import Position, load_best
 from undertow.training.companion import Companion, Nobody
 from undertow.training.display import Display, Silent
-from undertow.training.loop import MADE, Beside, fit
-from undertow.training.run import Run, create_run, free_name, surroundings
+from undertow.training.loop import Beside, fit
+from undertow.training.run import MADE, Run, create_run, free_name, surroundings
 from undertow.training.storage import write_array, write_json
 
 ARRAYS = "arrays"  # of a score: kept in the run's folder of what it makes
