@@ -24,7 +24,7 @@ from undertow.compiler.precision import resolved
 from undertow.data.batches import count
 from undertow.errors import SettingError
 from undertow.tasks.diffusion_made import made
-from undertow.tasks.diffusion_options import ETAS, DiffusionOptions, Known, build_model, settled
+from undertow.tasks.diffusion_options import DiffusionOptions, Known, build_model, settled
 from undertow.tasks.diffusion_score import inspected, other_file, scored
 from undertow.tasks.examples import Examples, read_examples
 from undertow.tasks.network import check_memory
@@ -37,9 +37,9 @@ LOOKED_AT = {"points": 5000, "images": 512}  # examples of a look at validation
 TIMES = {"points": 4, "images": 1}  # that an example of a batch is met, each with a step and noise of its own
 PASSES = 16.0  # over points, where nothing is said
 STEPS_OF_IMAGES = 4500  # where nothing is said, and 4 passes at least
-MADE = {"points": (500, 50), "images": (16, 20)}  # samples of a look, and steps they are drawn in
+MADE = {"points": (500, 50), "images": (16, 40)}  # samples of a look, and steps they are drawn in
 ROOM = 1.1  # beyond the farthest number of training that a sample may have
-STEPS = 100  # that samples are drawn in, where nothing is said
+STEPS, ETA = 100, 1.0  # that samples are drawn in, where nothing is said
 
 
 @dataclass
@@ -80,7 +80,7 @@ class DiffusionTask:
                 for some in torch.split(torch.arange(len(x)), self.options.batch)
             ]
             drawn, steps = MADE[self.known.kind]
-            way = Way(min(steps, self.options.noise_steps), self.options.eta or 0.0)
+            way = Way(min(steps, self.options.noise_steps), self.options.eta)
             samples = made(self.model, self.known, drawn, way, 0)
         value = float(torch.cat(losses).mean().detach())
         return Judged(value, {"simple_loss": value}, samples)
@@ -140,7 +140,7 @@ class DiffusionJob:
 
     def score(self, seed: int) -> dict[str, Any]:
         """The bound, guessers, and what is drawn."""
-        way = Way(self.options.sampling_steps, self.options.eta or 0.0)
+        way = Way(self.options.sampling_steps, self.options.eta)
         return scored(self.model, self.task.known, self.task.examples, way, seed) | {
             "validation": {"simple_loss": self.task.validate().value}
         }
@@ -211,7 +211,7 @@ class DiffusionRecipe:
             model,
             vocabulary,
             count,
-            Way(min(STEPS, most) if steps is None else steps, ETAS[vocabulary.kind]),
+            Way(min(STEPS, most) if steps is None else steps, ETA),
             seed,
         )
 

@@ -18,7 +18,6 @@ from undertow.wiring.diffusion import Diffusion, Process
 from undertow.wiring.noising import noising
 
 WIDTHS = {"points": 128, "images": 32}
-ETAS = {"points": 1.0, "images": 0.0}
 VARIANCES: dict[str, Literal["posterior", "noise"]] = {"points": "noise", "images": "posterior"}
 
 
@@ -34,8 +33,8 @@ class DiffusionOptions(Training, ExampleFiles):
     """Of a step back: posterior is the least that it can be (images), noise the most (points)."""
     sampling_steps: int = 100
     """Steps that a sample is drawn in. 0: every step, ancestrally."""
-    eta: float | None = None
-    """Noise that is drawn on the way of those, from 0 (none, DDIM: images) to 1 (as the ancestral: points)."""
+    eta: float = 1.0
+    """Noise that is drawn on the way of those, from 0 (none: DDIM) to 1 (as the ancestral)."""
     width: int | None = None
     """Features of a point (128), or channels of an image at its full size (32)."""
     no_attention: bool = False
@@ -57,7 +56,7 @@ class DiffusionOptions(Training, ExampleFiles):
         check_size(self.noise_steps, "--noise-steps", "The noise")
         noising(self.schedule, self.noise_steps)
         chosen_steps(self.noise_steps, self.sampling_steps)
-        if self.eta is not None and not 0 <= self.eta <= 1:
+        if not 0 <= self.eta <= 1:
             raise SettingError(f"--eta must lie from 0 to 1, got {self.eta}.")
 
 
@@ -116,7 +115,6 @@ def settled(options: DiffusionOptions, known: Known) -> DiffusionOptions:
         options,
         width=options.width or WIDTHS[known.kind],
         variance=options.variance or VARIANCES[known.kind],
-        eta=ETAS[known.kind] if options.eta is None else options.eta,
     )
 
 
