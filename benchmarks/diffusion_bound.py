@@ -1,7 +1,8 @@
 """Diffusion models of points whose density is known, and of digits: how near comes the bound, and what is drawn?
 
 Rings and grids of Gaussians beside their own -log density, which no bound can be below; MNIST's training images, split
-by the recipe, beside independent pixels. A good sample of a mixture lies within 3 σ of a mode.
+by the recipe, beside independent pixels. A good sample of a mixture lies within 3 σ of a mode; their width beside
+σ is told, of which the mixture itself has 0.975 and 98.9 % that are good.
 """
 
 from __future__ import annotations
@@ -68,6 +69,7 @@ def _drawn(run: Trained) -> dict[str, Any] | None:
     return {
         "good": round(float(good.mean()), 4),
         "covered": int((counts >= ENOUGH).sum()),
+        "width": round(float(np.sqrt((away.min(1)[good] ** 2).mean() / 2)) / mixture.deviation, 3),
         "fewest_of_a_mode": int(counts.min()),
         "most_of_a_mode": int(counts.max()),
     }

@@ -66,7 +66,10 @@ def test_what_it_makes_is_kept(ring, pictures):
     assert "arrays" not in ring.score
     images = np.load(pictures.path / "made" / "samples.npy")
     assert (images.dtype, images.shape) == (np.uint8, (64, 1, 8, 8))
-    assert np.load(pictures.path / "made" / "strip.npy").shape == (6, 6, 1, 8, 8)
+    times = pictures.score["samples"]["frames"]
+    assert np.load(pictures.path / "made" / "strip.npy").shape == (len(times), 6, 1, 8, 8)
+    assert (times[0], times[-1]) == (20, 0)
+    assert times == sorted(times, reverse=True)
 
 
 def test_of_images_bits_are_told(pictures):
@@ -85,6 +88,9 @@ def test_samples_by_seed_and_by_steps(ring, pictures):
         assert (drawn[0] == drawn[1]).all()
         assert (drawn[0] != drawn[2]).any()
         assert RECIPE.sample_array(run.model, run.vocabulary, 2, 1, 0).shape == (2, *shape[1:])
+    usual = [RECIPE.sample_array(run.model, run.vocabulary, 2, 1, None) for run in (ring, pictures)]
+    assert (usual[0] == RECIPE.sample_array(ring.model, ring.vocabulary, 2, 1, 0)).all()
+    assert (usual[1] == RECIPE.sample_array(pictures.model, pictures.vocabulary, 2, 1, 20)).all()
     with pytest.raises(SettingError, match="Of 20 steps of noise"):
         RECIPE.sample_array(ring.model, ring.vocabulary, 3, 0, 21)
     assert RECIPE.sample_array(ring.model, ring.vocabulary, 0, 0, 5).shape == (0, 2)

@@ -24,7 +24,7 @@ from undertow.compiler.precision import resolved
 from undertow.data.batches import count
 from undertow.errors import SettingError
 from undertow.tasks.diffusion_made import made
-from undertow.tasks.diffusion_options import DiffusionOptions, Known, build_model, settled
+from undertow.tasks.diffusion_options import SAMPLING_STEPS, DiffusionOptions, Known, build_model, settled
 from undertow.tasks.diffusion_score import inspected, other_file, scored
 from undertow.tasks.examples import Examples, read_examples
 from undertow.tasks.network import check_memory
@@ -35,11 +35,11 @@ from undertow.wiring.noising import simple_loss
 
 LOOKED_AT = {"points": 5000, "images": 512}  # examples of a look at validation
 TIMES = {"points": 4, "images": 1}  # that an example of a batch is met, each with a step and noise of its own
+ETA = 1.0  # of samples, where nothing is said
 PASSES = 16.0  # over points, where nothing is said
 STEPS_OF_IMAGES = 4500  # where nothing is said, and 4 passes at least
 MADE = {"points": (500, 50), "images": (16, 40)}  # samples of a look, and steps they are drawn in
 ROOM = 1.1  # beyond the farthest number of training that a sample may have
-STEPS, ETA = 100, 1.0  # that samples are drawn in, where nothing is said
 
 
 @dataclass
@@ -140,7 +140,7 @@ class DiffusionJob:
 
     def score(self, seed: int) -> dict[str, Any]:
         """The bound, guessers, and what is drawn."""
-        way = Way(self.options.sampling_steps, self.options.eta)
+        way = Way(self.options.sampling_steps or 0, self.options.eta)
         return scored(self.model, self.task.known, self.task.examples, way, seed) | {
             "validation": {"simple_loss": self.task.validate().value}
         }
@@ -201,19 +201,13 @@ class DiffusionRecipe:
             vocabulary: of its run.
             count: N.
             seed: same seed, same samples.
-            steps: of the way; 0: every step, ancestrally; None: 100, or as many as there are.
+            steps: of the way; 0: every step, ancestrally; None: all of points, and 100 of images.
 
         Raises:
             SettingError: more steps than there are.
         """
-        most = model.noising.steps
-        return made(
-            model,
-            vocabulary,
-            count,
-            Way(min(STEPS, most) if steps is None else steps, ETA),
-            seed,
-        )
+        usual = min(SAMPLING_STEPS[vocabulary.kind], model.noising.steps)
+        return made(model, vocabulary, count, Way(usual if steps is None else steps, ETA), seed)
 
 
 RECIPE = DiffusionRecipe()

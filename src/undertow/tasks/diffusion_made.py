@@ -49,5 +49,6 @@ def frames(
     x = torch.randn((count, *known.shape), generator=chance)
     told = [(process.steps, x)]
     told += [(reached.t, reached.x) for reached in descend(model.denoiser(), x, way, chance)]
-    wanted = np.linspace(0, len(told) - 1, min(shown, len(told))).round().astype(int)
+    left = np.linspace(1, 0, min(shown, len(told))) ** 2  # of the way; most is decided near its end
+    wanted = np.unique(((len(told) - 1) * (1 - left)).round().astype(int))
     return [told[n][0] for n in wanted], np.stack([as_data(told[n][1], known) for n in wanted])

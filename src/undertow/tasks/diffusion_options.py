@@ -17,6 +17,7 @@ from undertow.wiring.denoising import chosen_steps
 from undertow.wiring.diffusion import Diffusion, Process
 from undertow.wiring.noising import noising
 
+SAMPLING_STEPS = {"points": 0, "images": 100}
 WIDTHS = {"points": 128, "images": 32}
 VARIANCES: dict[str, Literal["posterior", "noise"]] = {"points": "noise", "images": "posterior"}
 
@@ -31,8 +32,8 @@ class DiffusionOptions(Training, ExampleFiles):
     """How noise grows with the step."""
     variance: Literal["posterior", "noise"] | None = None
     """Of a step back: posterior is the least that it can be (images), noise the most (points)."""
-    sampling_steps: int = 100
-    """Steps that a sample is drawn in. 0: every step, ancestrally."""
+    sampling_steps: int | None = None
+    """Steps that a sample is drawn in; few make modes too narrow. 0: every step, ancestrally (points); images: 100."""
     eta: float = 1.0
     """Noise that is drawn on the way of those, from 0 (none: DDIM) to 1 (as the ancestral)."""
     width: int | None = None
@@ -55,7 +56,7 @@ class DiffusionOptions(Training, ExampleFiles):
                 raise SettingError(f"--width must be a multiple of 4, got {self.width}.")
         check_size(self.noise_steps, "--noise-steps", "The noise")
         noising(self.schedule, self.noise_steps)
-        chosen_steps(self.noise_steps, self.sampling_steps)
+        chosen_steps(self.noise_steps, self.sampling_steps or 0)
         if not 0 <= self.eta <= 1:
             raise SettingError(f"--eta must lie from 0 to 1, got {self.eta}.")
 
@@ -111,8 +112,10 @@ class Known:
 
 def settled(options: DiffusionOptions, known: Known) -> DiffusionOptions:
     """What was left open is chosen, by what the examples are."""
+    steps = min(SAMPLING_STEPS[known.kind], options.noise_steps)
     return replace(
         options,
+        sampling_steps=steps if options.sampling_steps is None else options.sampling_steps,
         width=options.width or WIDTHS[known.kind],
         variance=options.variance or VARIANCES[known.kind],
     )

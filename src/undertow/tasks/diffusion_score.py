@@ -29,7 +29,7 @@ from undertow.wiring.elbo import bits_a_number, last_term, prior_term, step_term
 ROWS = {"points": 256, "images": 16}  # examples of every step's term
 FIRST_ROWS = {"points": 5000, "images": 512}  # of the first step's
 DRAWN = {"points": 2000, "images": 64}
-STRIP = {"points": (2000, 6), "images": (6, 11)}  # samples, frames
+STRIP = {"points": (1000, 6), "images": (6, 11)}  # samples, frames
 ARRAYS = "arrays"  # kept in the run's folder `made`, not in the score
 
 
