@@ -42,7 +42,9 @@ def test_time_features_are_sines_of_the_step():
 def test_points_begin_without_blocks():
     net = PointNoise(2, 50, 12)
     x = torch.randn(5, 2, generator=torch.Generator().manual_seed(0))
-    assert_close(net(x, torch.full((5,), 3)), net.readout(functional.silu(net.norm(net.first(x)))))
+    turns = [math.pi / 2 * rate * x[:, [number]] for number in (0, 1) for rate in (1, 2, 4, 8)]
+    read = torch.cat([x, *(turn.sin() for turn in turns), *(turn.cos() for turn in turns)], 1)
+    assert_close(net(x, torch.full((5,), 3)), net.readout(functional.silu(net.norm(net.first(read)))))
     net = loosened(net)
     assert not torch.allclose(net(x, torch.full((5,), 3)), net(x, torch.full((5,), 4)))
 

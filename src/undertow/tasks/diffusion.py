@@ -36,7 +36,7 @@ from undertow.wiring.noising import simple_loss
 LOOKED_AT = {"points": 5000, "images": 512}  # examples of a look at validation
 TIMES = {"points": 4, "images": 1}  # that an example of a batch is met, each with a step and noise of its own
 ETA = 1.0  # of samples, where nothing is said
-PASSES = 16.0  # over points, where nothing is said
+PASSES = 8.0  # over points, where nothing is said
 STEPS_OF_IMAGES = 4500  # where nothing is said, and 4 passes at least
 MADE = {"points": (500, 50), "images": (16, 40)}  # samples of a look, and steps they are drawn in
 ROOM = 1.1  # beyond the farthest number of training that a sample may have
