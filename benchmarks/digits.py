@@ -1,4 +1,4 @@
-"""Handwritten digits by every kind of deep net: accuracy, parameters, bytes, CPU minutes; binary nets beside their twin.
+"""Handwritten digits by every kind of deep net: accuracy, parameters, bytes, minutes; binary nets beside their twin.
 
 MNIST, 60,000 images to learn from (a tenth of them held out to choose weights by), 10,000 to score, looked at once a
 run. Defaults of `undertow train images` but for the net.

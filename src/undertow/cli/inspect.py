@@ -21,7 +21,7 @@ class Arguments(Reading):
     """What to look at."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """names, text, classify, tree, translate or images."""
+    """names, text, classify, tree, translate, images, gan or diffusion."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional]
     """The file, or an embedded set; of translate a table, or two files of lines."""
     validation: tuple[str, ...] = ()

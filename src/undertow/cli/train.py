@@ -54,6 +54,6 @@ def run(words: list[str]) -> int:
 
 def _next(recipe: Recipe, path: Path) -> str:
     """What can be done with the run now."""
-    if hasattr(recipe, "sample"):
+    if hasattr(recipe, "sample") or hasattr(recipe, "sample_array"):
         return f"More samples: undertow sample {path}"
     return f'Use it: undertow predict {path} "..."; why: undertow explain {path} "..."'

@@ -25,7 +25,7 @@ def loss_curves(
     """
     figure = style.new_figure(9.0, 5.6)
     key = words.nats_key(unit)
-    style.heading(figure, "Learning", f"nats a {unit}: lower is better")
+    style.heading(figure, "Learning", words.loss_note(unit))
     axes = style.bare(figure.add_axes((0.065, 0.385, 0.735, 0.455)))
     training = line(history.of("step"), "loss")
     validation = line(history.of("validation"), key)
@@ -106,7 +106,7 @@ def _label_right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
     for (name, value, color), place in zip(labels, places, strict=True):
         weight = "normal" if color == style.MUTED else "bold"
         axes.annotate(
-            f"{name}  {words.nats(value)}", (1.0, value), (1.028, place),
+            f"{name}  {words.loss(value)}", (1.0, value), (1.028, place),
             xycoords=("axes fraction", "data"), textcoords=("axes fraction", "data"),
             color=color, size=style.SMALL + 0.4, weight=weight, va="center", annotation_clip=False,
             arrowprops={"arrowstyle": "-", "color": color, "linewidth": 0.7, "shrinkA": 0, "shrinkB": 3},
@@ -122,7 +122,7 @@ def _best(axes: Any, history: History, key: str) -> None:
     axes.plot(step, value, "o", color=style.BLUE, **ring)
     late = step > 0.5 * axes.get_xlim()[1]
     axes.annotate(
-        f"best  {words.nats(value)}  at step {words.count(step)}", (step, value), (0, 34),
+        f"best  {words.loss(value)}  at step {words.count(step)}", (step, value), (0, 34),
         textcoords="offset points", ha="right" if late else "left", color=style.BLUE, size=style.SMALL + 0.4,
         weight="bold", zorder=7, bbox={"facecolor": style.PAPER, "edgecolor": "none", "pad": 1.5},
         arrowprops={

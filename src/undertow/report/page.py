@@ -6,6 +6,8 @@ from typing import Any
 from undertow.report import sections, words
 from undertow.report.class_sections import class_sections
 from undertow.report.class_words import class_verdict
+from undertow.report.diffusion_sections import diffusion_sections
+from undertow.report.diffusion_words import diffusion_verdict
 from undertow.report.image_sections import image_sections
 from undertow.report.markup import Markup, document, picture, section
 from undertow.report.translation_sections import translation_sections, translation_verdict
@@ -37,7 +39,12 @@ def build_page(
         figures: PNGs by name: loss, novelty, lengths, unrolled, those of `FLOWS`. Those missing are left out.
         verdicts: what the doctor said.
     """
-    sentence = class_verdict(score) or translation_verdict(score) or verdict(config, score)
+    sentence = (
+        class_verdict(score)
+        or translation_verdict(score)
+        or diffusion_verdict(score)
+        or verdict(config, score)
+    )
     cell = (config.get("cell") or {}).get("name", "the cell")
     body = [
         sections.header(config, score, sentence),
@@ -47,6 +54,7 @@ def build_page(
         class_sections(score, figures),
         image_sections(score, figures),
         translation_sections(score, figures),
+        diffusion_sections(score, figures),
         section(
             "How it learned",
             _picture(figures, "loss", _loss_alt(config, score)),
@@ -76,7 +84,8 @@ def _picture(figures: dict[str, bytes], name: str, alt: str) -> Markup:
 
 
 def _loss_alt(config: dict[str, Any], score: dict[str, Any] | None) -> str:
-    alt = f"Loss curves: training and validation nats a {config.get('unit', 'character')} against step"
+    unit = str(config.get("unit", "character"))
+    alt = f"Loss curves, training and validation against step: {words.loss_note(unit)}"
     part, entry = held_out(score or {})
     told = [f"{part} {words.nats(entry['nats_per_char'])}"] if part else []
     told += [f"{name} table {words.nats(value)}" for name, value in tables(score or {})]

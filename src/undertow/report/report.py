@@ -12,6 +12,7 @@ from undertow.flow.store import kept
 from undertow.report.attention_map import attention_map
 from undertow.report.class_pictures import calibration, confusion
 from undertow.report.class_words import held_out_classes
+from undertow.report.diffusion_pictures import diffusion_figures
 from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.flow import flow_figures
 from undertow.report.page import build_page
@@ -19,7 +20,7 @@ from undertow.report.pixels import first_layer, wrong_images
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.tree_picture import tree_picture
 from undertow.report.unrolled import Unrolled, draw_unrolled
-from undertow.training.run import Run, open_run
+from undertow.training.run import MADE, Run, open_run
 from undertow.training.storage import make_folder
 
 
@@ -98,7 +99,8 @@ def _figures(
             for n, one in enumerate(score.get("trees") or (), start=1)
         },
     }
-    return {name: figure for name, figure in drawn.items() if figure is not None} | flow_figures(flows)
+    told = {name: figure for name, figure in drawn.items() if figure is not None}
+    return told | diffusion_figures(folder.path / MADE, score) | flow_figures(flows)
 
 
 def _with_image(score: dict[str, Any]) -> list[dict[str, Any]]:

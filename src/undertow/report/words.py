@@ -3,6 +3,10 @@
 import math
 from typing import Any, TypeGuard
 
+OTHER_LOSSES = {
+    "example": ("simple_loss", "squared error of the noise that is told, of which saying nothing has 1")
+}
+
 
 def is_number(value: Any) -> TypeGuard[float]:
     """Is it a finite number (a lost loss is written as null or nan)?"""
@@ -28,8 +32,20 @@ def share(value: float) -> str:
     return f"{percent:.0f} %"
 
 
+def loss(value: float) -> str:
+    """1.9482 -> 1.95; small ones by what can be told of them: 0.02514 -> 0.0251"""
+    return nats(value) if abs(value) >= 0.2 else f"{value:.3g}"
+
+
+def loss_note(unit: str) -> str:
+    """What a loss is, under its picture."""
+    return OTHER_LOSSES[unit][1] if unit in OTHER_LOSSES else f"nats a {unit}: lower is better"
+
+
 def nats_key(unit: str) -> str:
-    """How records call nats a unit: character -> nats_per_char, text -> nats_per_text"""
+    """How records call nats a unit: character -> nats_per_char, text -> nats_per_text; what is no nats, by its name"""
+    if unit in OTHER_LOSSES:
+        return OTHER_LOSSES[unit][0]
     return "nats_per_char" if unit == "character" else f"nats_per_{unit}"
 
 

@@ -22,6 +22,7 @@ RECIPES = {
     "tree": "sentences as trees in brackets: learns the label of every phrase",
     "images": "images with labels: learns to tell the label of an image",
     "translate": "pairs of texts: learns to write the other side of each",
+    "diffusion": "images or points: learns to draw new ones out of noise",
 }
 USES = {
     "sample": "draws new strings",

@@ -22,8 +22,10 @@ from undertow.training.checkpoints import Position, load_best
 from undertow.training.companion import Companion, Nobody
 from undertow.training.display import Display, Silent
 from undertow.training.loop import Beside, fit
-from undertow.training.run import Run, create_run, free_name, surroundings
-from undertow.training.storage import write_json
+from undertow.training.run import MADE, Run, create_run, free_name, surroundings
+from undertow.training.storage import write_array, write_json
+
+ARRAYS = "arrays"  # of a score: kept in the run's folder of what it makes
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ def train(
     """Train a network on a file, score it, write its report.
 
     Args:
-        recipe: names, text, classify, tree, translate or images.
+        recipe: names, text, classify, tree, translate, images, gan or diffusion.
         data: a file, several, or the name of an embedded set.
         cell: a cell's name, FILE.py:Class, or a class of your own that lives in a file; None is the recipe's own.
         out: the run folder; without it, the first free one under runs/.
@@ -170,6 +172,8 @@ def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
         "data": run.config["data"],
         **job.score(seed),
     }
+    for name, array in document.pop(ARRAYS, {}).items():
+        write_array(run.path / MADE / f"{name}.npy", array)
     write_json(run.path / "score.json", document)
     return document
 

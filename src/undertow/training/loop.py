@@ -42,11 +42,9 @@ from undertow.training.history import HistoryWriter
 from undertow.training.optimizer import build_optimizer, set_rate
 from undertow.training.options import Training
 from undertow.training.penalties import needs_passages, penalty
-from undertow.training.run import Run
+from undertow.training.run import MADE, Run
 from undertow.training.storage import write_array
 from undertow.training.watching import watching
-
-MADE = "made"  # folder of what a run makes at each look
 
 
 @dataclass(frozen=True)

@@ -18,6 +18,7 @@ from undertow.training.history import History, read_history
 from undertow.training.storage import make_folder, read_json, read_lines, write_atomic, write_json, writing
 
 FORMAT = 1
+MADE = "made"  # folder of what a run makes at each look
 
 
 @dataclass(frozen=True)

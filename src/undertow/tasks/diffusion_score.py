@@ -1,0 +1,158 @@
+"""The score of a diffusion model: the bound on -log p of unseen examples, term by term, beside simple guessers.
+
+Every step's term is a mean over a few test examples, other ones for every step in turn, with noise of its own; so the
+sum is a mean over the whole part, told with its standard error. Points are told where the data lies, not as they were
+scaled: -log p(x) = -log p(x / s) + D log s. Axes: N examples, D numbers of one, T steps of noise.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from undertow.data.mixtures import MIXTURES
+from undertow.data.pictures import read_pictures
+from undertow.errors import DataError
+from undertow.tasks.diffusion_made import as_data, frames, made
+from undertow.tasks.diffusion_options import DiffusionOptions, Known
+from undertow.tasks.examples import Examples, read_examples
+from undertow.tasks.guessers import gaussian_nats, histogram_nats, mixture_nats
+from undertow.tasks.remarks import only_file
+from undertow.wiring.denoising import Way
+from undertow.wiring.diffusion import Diffusion
+from undertow.wiring.elbo import bits_a_number, last_term, prior_term, step_term
+
+ROWS = {"points": 256, "images": 16}  # examples of every step's term
+FIRST_ROWS = {"points": 5000, "images": 512}  # of the first step's
+DRAWN = {"points": 2000, "images": 64}
+STRIP = {"points": (1000, 6), "images": (6, 11)}  # samples, frames
+ARRAYS = "arrays"  # kept in the run's folder `made`, not in the score
+
+
+def scored(model: Diffusion, known: Known, examples: Examples, way: Way, seed: int) -> dict[str, Any]:
+    """test, baselines, samples, and arrays of what is drawn."""
+    kind = known.kind
+    test = torch.from_numpy(examples.test.values)
+    times, strip = frames(model, known, STRIP[kind][0], way, STRIP[kind][1])
+    drawn = DRAWN[kind]
+    # modes or classes that are covered, precision and recall: to be wired here when their functions are there
+    return {
+        "test": tested(model, known, test),
+        "baselines": baselines(known, examples.train.values, examples.test.values),
+        "samples": {
+            "count": drawn,
+            "steps": way.steps or model.noising.steps,
+            "eta": way.eta,
+            "frames": times,
+        },
+        ARRAYS: {
+            "samples": made(model, known, drawn, way, seed),
+            "real": as_data(test[:drawn], known),
+            "strip": strip,
+        },
+    }
+
+
+def tested(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
+    """The record of a part."""
+    return {
+        "examples": len(x),
+        "kind": known.kind,
+        "shape": list(known.shape),
+        "bound": bound(model, known, x),
+    }
+
+
+def bound(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
+    """Every term, their sum, and its standard error by chance of examples and noise, in nats an example.
+
+    Args:
+        model: in eval mode.
+        known: of its run.
+        x: examples [N, ...] as the network reads them.
+    """
+    kind, denoiser = known.kind, model.denoiser()
+    chance = torch.Generator().manual_seed(0)
+    means: list[float] = []
+    errors: list[float] = []
+    with torch.no_grad():
+        for t in range(2, model.noising.steps + 1):
+            rows = x[(torch.arange(min(ROWS[kind], len(x))) + (t - 2) * ROWS[kind]) % len(x)]
+            at = torch.full((len(rows),), t)
+            told = step_term(denoiser, rows, at, torch.randn(rows.shape, generator=chance))
+            _add(told, means, errors)
+        first = x[: FIRST_ROWS[kind]]
+        noise = torch.randn(first.shape, generator=chance)
+        pieces = zip(torch.split(first, 64), torch.split(noise, 64), strict=True)
+        last = torch.cat([last_term(denoiser, *piece, levels=known.images) for piece in pieces])
+        _add(last, means, errors)
+    scaled = x[0].numel() * float(np.log(known.scale))  # 0 of images
+    prior, first_step = float(prior_term(model.noising, x).mean()), means.pop() + scaled
+    return {
+        **_figures(prior + sum(means) + first_step, known),
+        "standard_error": float(np.sqrt(sum(errors))),
+        "prior": prior,
+        "steps": means,
+        "last": first_step,
+    }
+
+
+def baselines(known: Known, train: NDArray[np.float32], test: NDArray[np.float32]) -> dict[str, Any]:
+    """Nats an example of guessers that know each number alone; of a mixture also of itself, which none can beat."""
+    if known.images:
+        levels = [as_data(torch.from_numpy(part), known) for part in (train, test)]
+        told = {"independent pixels": histogram_nats(levels[0], levels[1])}
+    else:
+        points = [part.astype(np.float64) * known.scale for part in (train, test)]
+        told = {"one Gaussian": gaussian_nats(points[0], points[1])}
+        if known.mixture is not None:
+            told["the mixture itself"] = mixture_nats(MIXTURES[known.mixture], points[1])
+    return {name: _figures(nats, known) for name, nats in told.items()}
+
+
+def other_file(model: Diffusion, known: Known, options: DiffusionOptions) -> dict[str, Any]:
+    """The bound on another file's images, or on points of a mixture.
+
+    Raises:
+        DataError: examples of another shape.
+    """
+    name = only_file(options)
+    if name in MIXTURES:
+        values = read_examples(options).test.values
+    else:
+        values = read_pictures(name, options.layout).pixels.astype(np.float32) / 127.5 - 1
+    if values.shape[1:] != known.shape:
+        raise DataError(
+            f"{name} holds examples of shape {values.shape[1:]}; the run was trained on {known.shape}. Give such."
+        )
+    return {"test": tested(model, known, torch.from_numpy(values))}
+
+
+def inspected(examples: Examples) -> dict[str, Any]:
+    """What is understood of the data, before any training."""
+    parts = {"train": examples.train, "validation": examples.validation, "test": examples.test}
+    counts = np.bincount(
+        np.concatenate([part.classes for part in parts.values()]), minlength=len(examples.names)
+    )
+    return {
+        "files": examples.records,
+        "shape": list(examples.shape),
+        "scale": examples.scale,
+        "parts": {name: len(part) for name, part in parts.items()},
+        "classes": dict(zip(examples.names, counts.tolist(), strict=True)),
+    }
+
+
+def _add(told: Tensor, means: list[float], errors: list[float]) -> None:
+    means.append(float(told.mean()))
+    errors.append(float(told.var()) / len(told) if len(told) > 1 else 0.0)
+
+
+def _figures(nats: float, known: Known) -> dict[str, float]:
+    """Of images also bits a number, as everyone tells them."""
+    bits = {"bits_a_number": bits_a_number(nats, int(np.prod(known.shape)))} if known.images else {}
+    return {"nats": nats, **bits}
