@@ -21,9 +21,9 @@ class Arguments(Reading):
     """What to look at."""
 
     recipe: Annotated[str, tyro.conf.Positional]
-    """names, text, classify, tree or translate."""
+    """names, text, classify, tree, translate or gan."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """The file, or an embedded set; of translate a table, or two files of lines."""
+    """The file, or an embedded set; of translate a table, or two files of lines; of gan images, or a mixture."""
     validation: tuple[str, ...] = ()
     """Files to stop by: how large they are, and what training has of them."""
     test: tuple[str, ...] = ()

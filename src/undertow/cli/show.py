@@ -6,9 +6,11 @@ from typing import Any
 
 from undertow.cli.output import Tables
 from undertow.cli.show_classes import show_classes
+from undertow.cli.show_made import show_made
 from undertow.cli.show_translations import show_translations
 from undertow.report import words
 from undertow.report.class_words import held_out_classes
+from undertow.report.made_words import made_samples
 from undertow.report.table import print_table
 from undertow.report.translation_sections import held_out_pairs
 
@@ -20,6 +22,9 @@ def show_score(score: dict[str, Any]) -> None:
         return
     if held_out_pairs(score) is not None:
         show_translations(score)
+        return
+    if made_samples(score) is not None:
+        show_made(score)
         return
     rows = []
     for part in ("test", "validation"):

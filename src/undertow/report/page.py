@@ -6,6 +6,8 @@ from typing import Any
 from undertow.report import sections, words
 from undertow.report.class_sections import class_sections
 from undertow.report.class_words import class_verdict
+from undertow.report.made_sections import made_sections
+from undertow.report.made_words import made_verdict
 from undertow.report.markup import Markup, document, picture, section
 from undertow.report.translation_sections import translation_sections, translation_verdict
 from undertow.report.verdict import held_out, tables, verdict
@@ -36,7 +38,9 @@ def build_page(
         figures: PNGs by name: loss, novelty, lengths, unrolled, those of `FLOWS`. Those missing are left out.
         verdicts: what the doctor said.
     """
-    sentence = class_verdict(score) or translation_verdict(score) or verdict(config, score)
+    sentence = (
+        class_verdict(score) or translation_verdict(score) or made_verdict(score) or verdict(config, score)
+    )
     cell = (config.get("cell") or {}).get("name", "the cell")
     body = [
         sections.header(config, score, sentence),
@@ -45,6 +49,7 @@ def build_page(
         sections.samples(score),
         class_sections(score, figures),
         translation_sections(score, figures),
+        made_sections(figures),
         section(
             "How it learned",
             _picture(figures, "loss", _loss_alt(config, score)),

@@ -14,6 +14,8 @@ from undertow.report.class_pictures import calibration, confusion
 from undertow.report.class_words import held_out_classes
 from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.flow import flow_figures
+from undertow.report.made_learning import distances, tells_distance
+from undertow.report.made_sections import made_figures
 from undertow.report.page import build_page
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.tree_picture import tree_picture
@@ -95,10 +97,14 @@ def _figures(
             for n, one in enumerate(score.get("trees") or (), start=1)
         },
     }
-    return {name: figure for name, figure in drawn.items() if figure is not None} | flow_figures(flows)
+    found = {name: figure for name, figure in drawn.items() if figure is not None}
+    return found | made_figures(folder.path, score) | flow_figures(flows)
 
 
 def _learning(folder: Run, score: dict[str, Any]) -> Figure:
+    if tells_distance(folder.history):
+        real, samples = score.get("real") or {}, score.get("samples") or {}
+        return distances(folder.history, real.get("distance"), samples.get("modes"))
     unit = str(folder.config.get("unit", "character"))
     return loss_curves(folder.history, score.get("baselines") or {}, score, unit)
 

@@ -43,6 +43,8 @@ def borrow(job: Job, recipe: Recipe, source: str | Path) -> str:
         elif key in tensors and tensor.shape[1:] == tensors[key].shape[1:]:
             _take_rows(tensor, by_row[key], tensors[key], theirs.get(key, ()))
     job.model.load_state_dict(own)
+    if not by_row:
+        return f"Starting from {run.path}: all of its weights."
     names = next(iter(by_row.values()))
     known = set(theirs.get(next(iter(by_row)), ()))
     shared = sum(name in known for name in names)

@@ -21,9 +21,10 @@ RECIPES = {
     "classify": "a table of texts and labels: learns to tell the label of a text",
     "tree": "sentences as trees in brackets: learns the label of every phrase",
     "translate": "pairs of texts: learns to write the other side of each",
+    "gan": "images, or points of a mixture: learns to make more, against a critic",
 }
 USES = {
-    "sample": "draws new strings",
+    "sample": "draws new ones",
     "predict": "tells the answer for an input",
     "explain": "takes an answer apart",
 }

@@ -21,9 +21,9 @@ from undertow.training.budget import budget_of
 from undertow.training.checkpoints import Position, load_best
 from undertow.training.companion import Companion, Nobody
 from undertow.training.display import Display, Silent
-from undertow.training.loop import Beside, fit
+from undertow.training.loop import MADE, Beside, fit
 from undertow.training.run import Run, create_run, free_name, surroundings
-from undertow.training.storage import write_json
+from undertow.training.storage import write_array, write_json
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def train(
     """Train a network on a file, score it, write its report.
 
     Args:
-        recipe: names, text, classify, tree or translate.
+        recipe: names, text, classify, tree, translate or gan.
         data: a file, several, or the name of an embedded set.
         cell: a cell's name, FILE.py:Class, or a class of your own that lives in a file; None is the recipe's own.
         out: the run folder; without it, the first free one under runs/.
@@ -164,11 +164,14 @@ def _plain(value: Any) -> str:
 def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
     load_best(run, job.model)
     job.model.eval()
+    figures = job.score(seed)
+    for name, array in figures.pop("arrays", {}).items():  # what is to be seen of what it makes
+        write_array(run.path / MADE / f"{name}.npy", array)
     document = {
         "recipe": run.config["recipe"],
         "run": run.path.name,
         "data": run.config["data"],
-        **job.score(seed),
+        **figures,
     }
     write_json(run.path / "score.json", document)
     return document
