@@ -36,7 +36,7 @@ from undertow.wiring import adversarial
 LOOKED_AT = {1: 5000, 3: 1000}  # samples at each look at validation, by the axes of one: points, images
 KEPT = {1: 2000, 3: 64}  # of them in made/
 TOGETHER = 500  # samples made at once
-STEPS = {1: 90_000, 3: 12_000}  # where no budget is given
+STEPS = {1: 45_000, 3: 16_000}  # where no budget is given
 SMALLEST = 20  # images that anything can be learned from
 
 
@@ -61,9 +61,14 @@ class GanTask:
         return self.options.critic_steps or 1
 
     @property
+    def rows(self) -> int:
+        """Of a step."""
+        return self.options.batch or 1
+
+    @property
     def rounds(self) -> int:
         """In one pass over the training part."""
-        return max(1, len(self.examples.train) // (self.turns * self.options.batch))
+        return max(1, len(self.examples.train) // (self.turns * self.rows))
 
     @property
     def steps_per_epoch(self) -> int:
@@ -72,7 +77,7 @@ class GanTask:
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """The turns of one epoch; of few examples some come more than once."""
-        values, rows = self.examples.train.values, self.options.batch
+        values, rows = self.examples.train.values, self.rows
         order = np.random.default_rng([self.options.seed, epoch]).permutation(len(values))
         order = np.resize(order, self.rounds * self.turns * rows)
         for step in range(first, self.steps_per_epoch):
@@ -104,14 +109,13 @@ class GanTask:
         return StepLoss(loss, len(real), [apart], apart)
 
     def _of_generator(self, carried: list[Tensor]) -> StepLoss:
-        rows = self.options.batch
         with still(self.model.critic):
-            taken = self.model.critic(self.model(self.model.noise(rows)))
+            taken = self.model.critic(self.model(self.model.noise(self.rows)))
         if self.options.kind != "gan":
             loss = -taken.mean()
         else:
             loss = adversarial.saturating(taken) if self.options.saturating else adversarial.fooling(taken)
-        return StepLoss(loss, rows, carried, carried[0])
+        return StepLoss(loss, self.rows, carried, carried[0])
 
     def _apart(self, real: Tensor, made: Tensor) -> Tensor:
         return (adversarial.divergence if self.options.kind == "gan" else adversarial.distance)(real, made)

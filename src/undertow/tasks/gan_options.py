@@ -10,9 +10,15 @@ from undertow.shapes import check_size
 from undertow.tasks.examples import ExampleFiles, Examples
 from undertow.training.options import Training
 
-CRITIC_STEPS = {"gan": 1, "wgan": 5, "wgan-gp": 5}
-# of points and of images: what is chosen where it is left open
-LATENT, WIDTH, PENALTY = (2, 48), (128, 48), (0.1, 10.0)
+CRITIC_STEPS = {"gan": (1, 1), "wgan": (5, 5), "wgan-gp": (5, 3)}
+RATES = {"gan": (1e-3, 2e-4), "wgan": (2e-4, 5e-5), "wgan-gp": (3e-3, 5e-4)}
+# of points and of images: what is chosen where it is left open; a clipped weight has 0.01 to go
+OPEN = {
+    "latent": (2, 48),
+    "width": (128, 32),
+    "penalty": (0.3, 10.0),
+    "batch": (256, 64),
+}
 
 
 @dataclass(frozen=True)
@@ -26,19 +32,20 @@ class GanOptions(Training, ExampleFiles):
     latent: int | None = None
     """Numbers of noise that a sample is made of; left open, 2 for points and 48 for images."""
     width: int | None = None
-    """Units a layer, for points; of images, channels next to the image. Left open, 128 and 48."""
+    """Units a layer, for points; of images, channels next to the image. Left open, 128 and 32."""
     norm: Literal["batch", "layer", "instance", "group", "none"] = "batch"
     """In the generator of images; a critic has none."""
     critic_steps: int | None = None
-    """Steps of the critic before each of the generator; left open, 5, of gan 1."""
+    """Steps of the critic before each of the generator; left open, 5; of gan 1, of wgan-gp on images 3."""
     penalty: float | None = None
-    """Of wgan-gp: weight of the slope's distance from 1; left open, 0.1 for points and 10 for images."""
+    """Of wgan-gp: weight of the slope's distance from 1; left open, 0.3 for points and 10 for images."""
     clip: float = 0.01
     """Of wgan: largest weight of the critic."""
-    batch: int = 256
-    """Rows a step."""
-    learning_rate: float = 1e-3
-    """Peak of the schedule."""
+    batch: int | None = None  # type: ignore[assignment]  # chosen before anything reads it
+    """Rows a step; left open, 256 of points and 64 of images."""
+    learning_rate: float | None = None  # type: ignore[assignment]
+    """Peak of the schedule; left open, for points and images 0.003 and 0.0005, of gan 0.001 and 0.0002, of wgan 0.0002
+    and 0.00005."""
     betas: tuple[float, float] = (0.5, 0.9)
     """Memories of Adam: of the gradient, and of its square."""
     clip_norm: float = 0.0
@@ -71,11 +78,7 @@ class GanOptions(Training, ExampleFiles):
 def settled(options: GanOptions, examples: Examples) -> GanOptions:
     """What was left open, chosen for points or for images."""
     which = 0 if len(examples.shape) == 1 else 1
-    chosen: dict[str, Any] = {
-        "latent": LATENT[which],
-        "width": WIDTH[which],
-        "penalty": PENALTY[which],
-        "critic_steps": CRITIC_STEPS[options.kind],
-    }
+    chosen: dict[str, Any] = {name: values[which] for name, values in OPEN.items()}
+    chosen |= {"critic_steps": CRITIC_STEPS[options.kind][which], "learning_rate": RATES[options.kind][which]}
     left = {name: value for name, value in chosen.items() if getattr(options, name) is None}
     return replace(options, **left)
