@@ -26,8 +26,7 @@ RING = [
 
 @pytest.fixture
 def ring(undertow, monkeypatch):
-    monkeypatch.setattr(made_scores, "POINTS", 300)
-    monkeypatch.setattr(made_scores, "BESIDE", 100)
+    monkeypatch.setattr(made_scores, "COUNT", {1: 300})
     answer = undertow("train", "gan", *RING, "--quiet")
     assert answer.status == 0, answer.err
     return answer

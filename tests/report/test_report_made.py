@@ -10,8 +10,8 @@ from undertow.report.made_words import made_tiles, made_verdict
 from undertow.report.save import figure_png
 from undertow.training.history import History
 
-MEANS = MIXTURES["ring"].means
-POINTS = MIXTURES["ring"].draw(200, np.random.default_rng(0))[0]
+RING = MIXTURES["ring"]
+POINTS = RING.draw(200, np.random.default_rng(0))[0]
 IMAGES = np.random.default_rng(0).integers(0, 256, (30, 3, 9, 7), dtype=np.uint8)
 OF = {"count": 10_000, "distance": 0.05, "precision": 0.91, "recall": 0.88, "by_class": [5, 3]}
 MODES = {
@@ -85,11 +85,11 @@ def test_moments_are_closer_together_at_first():
 
 
 @pytest.mark.parametrize(
-    ("rows", "means"), [(POINTS, MEANS), (POINTS, None), (IMAGES, None), (IMAGES[:, :1], None)]
+    ("rows", "modes"), [(POINTS, RING), (POINTS, None), (IMAGES, None), (IMAGES[:, :1], None)]
 )
-def test_same_samples_same_bytes(rows, means):
+def test_same_samples_same_bytes(rows, modes):
     def drawn():
-        return [strip({1: rows, 7: rows}, means), beside(rows, rows, means)]
+        return [strip({1: rows, 7: rows}, modes), beside(rows, rows, modes)]
 
     for one, two in zip(drawn(), drawn(), strict=True):
         assert figure_png(one, dpi=40) == figure_png(two, dpi=40)
@@ -105,7 +105,7 @@ def test_every_image_is_on_the_sheet():
 
 
 def test_points_and_places_of_modes_are_drawn():
-    [axes] = scatter(POINTS, MEANS).axes
+    [axes] = scatter(POINTS, RING).axes
     assert [len(c.get_offsets()) for c in axes.collections] == [8, 200]
 
 

@@ -25,9 +25,7 @@ KINDS = pytest.mark.parametrize("kind", ["gan", "wgan", "wgan-gp"])
 
 @pytest.fixture(autouse=True)
 def few(quick, monkeypatch):
-    monkeypatch.setattr(made_scores, "POINTS", 400)
-    monkeypatch.setattr(made_scores, "IMAGES", 50)
-    monkeypatch.setattr(made_scores, "BESIDE", 200)
+    monkeypatch.setattr(made_scores, "COUNT", {1: 400, 3: 50})
     monkeypatch.setattr(judge, "STEPS", 40)
 
 

@@ -15,9 +15,12 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+from matplotlib.collections import EllipseCollection
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
+from undertow.data.mixtures import Mixture
+from undertow.data.mode_figures import NEAR
 from undertow.report import style, words
 
 MOMENTS = 6
@@ -38,10 +41,10 @@ def image_sheet(images: NDArray[np.uint8]) -> Figure:
     return figure
 
 
-def scatter(points: NDArray[np.floating], means: NDArray[np.floating] | None) -> Figure:
+def scatter(points: NDArray[np.floating], modes: Mixture | None) -> Figure:
     """Points [N, 2], with the places of the modes where they are known."""
     figure = style.new_figure(6.0, 6.0)
-    _cloud(figure.add_axes((0.02, 0.02, 0.96, 0.96)), points, means)
+    _cloud(figure.add_axes((0.02, 0.02, 0.96, 0.96)), points, modes)
     return figure
 
 
@@ -56,28 +59,29 @@ def moments(steps: Sequence[int]) -> list[int]:
     return [steps[n] for n in taken]
 
 
-def strip(made: dict[int, NDArray[Any]], means: NDArray[np.floating] | None) -> Figure:
+def strip(made: dict[int, NDArray[Any]], modes: Mixture | None) -> Figure:
     """What it made at some steps of training, always of the same noise.
 
     Args:
         made: by step, [N, 2] or [N, C, Y, X].
-        means: of the modes [K, 2], where they are known.
+        modes: that the points are of, where they are known.
     """
     count = len(made)
     side = (WIDTH - EDGE * (MOMENTS + 1)) / MOMENTS
     width = EDGE + count * (side + EDGE)
     height = side + 1.05
     figure = style.new_figure(max(width, 5.0), height)
-    style.heading(figure, "What it made while it learned", "of the same noise each time")
+    circles = "" if modes is None else "; circles are 4 σ around each mode"
+    style.heading(figure, "What it made while it learned", f"of the same noise each time{circles}")
     for number, (step, samples) in enumerate(sorted(made.items())):
         left = (EDGE + number * (side + EDGE)) / figure.get_figwidth()
         axes = figure.add_axes((left, EDGE / height, side / figure.get_figwidth(), side / height))
-        _panel(axes, samples, means, few=True)
+        _panel(axes, samples, modes, few=True)
         style.panel_title(axes, f"step {words.count(step)}")
     return figure
 
 
-def beside(real: NDArray[Any], made: NDArray[Any], means: NDArray[np.floating] | None) -> Figure:
+def beside(real: NDArray[Any], made: NDArray[Any], modes: Mixture | None) -> Figure:
     """Real ones that it never saw on the left, what it makes on the right."""
     side = (WIDTH - 3 * EDGE) / 2
     height = side + 1.05
@@ -88,7 +92,7 @@ def beside(real: NDArray[Any], made: NDArray[Any], means: NDArray[np.floating] |
     for number, (name, rows) in enumerate((("real", real), ("made", made))):
         left = (EDGE + number * (side + EDGE)) / WIDTH
         axes = figure.add_axes((left, EDGE / height, side / WIDTH, side / height))
-        _panel(axes, rows[: len(made)], means, few=False)
+        _panel(axes, rows[: len(made)], modes, few=False)
         style.panel_title(axes, name)
     return figure
 
@@ -128,9 +132,18 @@ def by_class(names: Sequence[str], made: Sequence[int], real: Sequence[int], kin
     return figure
 
 
-def _panel(axes: Any, rows: NDArray[Any], means: NDArray[np.floating] | None, few: bool) -> None:
+def _good(modes: Mixture, axes: Any) -> EllipseCollection:
+    """Around each mode a circle of 4 σ, within which a point is good."""
+    across = np.full(len(modes.means), 2 * NEAR * modes.deviation)
+    return EllipseCollection(
+        across, across, 0 * across, units="xy", offsets=modes.means, offset_transform=axes.transData,
+        facecolors="none", edgecolors=style.ORANGE, linewidths=0.9, zorder=2,
+    )  # fmt: skip
+
+
+def _panel(axes: Any, rows: NDArray[Any], modes: Mixture | None, few: bool) -> None:
     if rows.ndim == 2:
-        _cloud(axes, rows, means, size=1.2 if few else 2.5)
+        _cloud(axes, rows, modes, size=1.2 if few else 2.5)
     else:
         columns = 5 if few else 8
         _tiles(axes, rows[: columns**2], columns)
@@ -150,16 +163,12 @@ def _tiles(axes: Any, images: NDArray[np.uint8], columns: int) -> None:
     axes.set_axis_off()
 
 
-def _cloud(
-    axes: Any, points: NDArray[np.floating], means: NDArray[np.floating] | None, size: float = 2.5
-) -> None:
+def _cloud(axes: Any, points: NDArray[np.floating], modes: Mixture | None, size: float = 2.5) -> None:
     axes.set_facecolor("#f6f8fa")
-    around = points if means is None else means
+    around = points if modes is None else modes.means
     reach = ROOM * float(np.abs(around).max())
-    if means is not None:
-        axes.scatter(
-            *means.T, s=26 * size, facecolors="none", edgecolors=style.ORANGE, linewidths=0.9, zorder=2
-        )
+    if modes is not None:
+        axes.add_collection(_good(modes, axes))
     axes.scatter(*points.T, s=size, color=style.BLUE, alpha=0.45, linewidths=0, zorder=3)
     axes.set_xlim(-reach, reach)
     axes.set_ylim(-reach, reach)

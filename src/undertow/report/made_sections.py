@@ -5,11 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 from matplotlib.figure import Figure
-from numpy.typing import NDArray
 
-from undertow.data.mixtures import MIXTURES
+from undertow.data.mixtures import MIXTURES, Mixture
 from undertow.report.made_pictures import beside, by_class, moments, strip
 from undertow.report.made_words import kind_of, made_samples
 from undertow.report.markup import Markup, picture, section
@@ -36,26 +34,25 @@ def made_figures(run: Path, score: dict[str, Any] | None) -> dict[str, Figure]:
         if folder.is_dir()
         else []
     )
-    means = _means(run)
+    modes = _modes(run)
     drawn: dict[str, Figure] = {}
     if steps:
         made = {step: read_array(folder / f"{step:08d}.npy") for step in moments(steps)}
-        drawn["made"] = strip(made, means)
+        drawn["made"] = strip(made, modes)
     samples = made_samples(score)
     if samples is None or score is None:
         return drawn
     if all((folder / f"{name}.npy").exists() for name in ("real", "samples")):
         seen, own = (read_array(folder / f"{name}.npy") for name in ("real", "samples"))
-        drawn["beside"] = beside(seen, own, means)
+        drawn["beside"] = beside(seen, own, modes)
     real = (score.get("real") or {}).get("by_class") or []
     if len(score["classes"]) > 1:
         drawn["by_class"] = by_class(score["classes"], samples["by_class"], real, kind_of(samples)[0])
     return drawn
 
 
-def _means(run: Path) -> NDArray[np.float64] | None:
-    """Of the modes, where the run learned from a mixture."""
+def _modes(run: Path) -> Mixture | None:
+    """Of the mixture that the run learned from, if it did."""
     file = run / "vocabulary.json"
     known = read_json(file) if file.exists() else {}
-    mixture = MIXTURES.get(str(known.get("mixture")))
-    return None if mixture is None else mixture.means
+    return MIXTURES.get(str(known.get("mixture")))

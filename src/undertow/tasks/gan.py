@@ -33,7 +33,7 @@ from undertow.tasks.subject import Subject, check_request, subject_of
 from undertow.training.loop import Judged, StepLoss
 from undertow.wiring import adversarial
 
-LOOKED_AT = {1: 5000, 3: 1000}  # samples at each look at validation, by the axes of one: points, images
+LOOKED_AT = {1: 5000, 3: 2000}  # samples at each look at validation, by the axes of one: points, images
 KEPT = {1: 2000, 3: 64}  # of them in made/
 TOGETHER = 500  # samples made at once
 STEPS = {1: 45_000, 3: 16_000}  # where no budget is given

@@ -59,7 +59,6 @@ def keep_samples(path: Path, samples: NDArray[Any], subject: Subject) -> None:
     elif path.suffix == ".csv":
         np.savetxt(data, samples, fmt="%.6g", delimiter=",", header="x,y", comments="")
     else:
-        means = None if subject.modes is None else subject.modes.means
-        figure = scatter(samples, means) if samples.ndim == 2 else image_sheet(samples)
+        figure = scatter(samples, subject.modes) if samples.ndim == 2 else image_sheet(samples)
         data.write(figure_png(figure))
     write_atomic(path, data.getvalue())

@@ -3,7 +3,7 @@
     samples     count, distance (sliced Wasserstein to the test part), precision, recall; and
                 of points     modes, covered, good_share, by_class (good points of each mode)
                 of images     classes, covered, by_class, kl (nats, of their classes beside the data's), confidence
-    real        the same of the validation part: what a perfect generator would get
+    real        the same of the validation part, as many: what a perfect generator would get
     judge       of images: accuracy on the test part, trained_on: who said the classes (`tasks/judge.py`)
 
 Points are told in their own scale, images from -1 to 1. Axes: N samples, K classes.
@@ -26,9 +26,12 @@ from undertow.tasks.judge import Judge, trained_judge
 from undertow.tasks.subject import Subject
 
 Values = NDArray[np.float32]
-POINTS, IMAGES = 10_000, 2_000  # made for the score
-SHOWN = {1: 2000, 3: 64}  # beside real ones in the report, by the axes of one
-BESIDE = 2_000  # real ones beside them, and samples of which neighbours are looked for
+COUNT = {
+    1: 5_000,
+    3: 2_000,
+}  # made for the score, and real ones beside them, by the axes of one: points, images
+SHOWN = {1: 2_000, 3: 64}  # beside real ones in the report
+NEIGHBOURLY = 2_000  # of which neighbours are looked for
 
 
 def score_made(
@@ -42,19 +45,20 @@ def score_made(
         subject: of these examples.
         seed: of the real ones that are taken, and of the judge.
     """
-    test, other = (some(part, BESIDE, seed) for part in (examples.test, examples.validation))
+    count = COUNT[len(subject.shape)]
+    test, other = (some(part, count, seed) for part in (examples.test, examples.validation))
     if subject.modes is not None:
         points = _Points(subject, test)
         return {
             "classes": list(subject.names),
-            "samples": points.figures(draw(POINTS)),
+            "samples": points.figures(draw(count)),
             "real": points.figures(other),
         }
     judge = trained_judge(examples.train, len(subject.names), seed)
     images = _Images(judge, shares(examples), test)
     return {
         "classes": list(subject.names),
-        "samples": images.figures(draw(IMAGES)),
+        "samples": images.figures(draw(count)),
         "real": images.figures(other),
         "judge": {"accuracy": judge.accuracy(examples.test), "trained_on": judge.trained_on},
     }
@@ -98,8 +102,8 @@ class _Points:
         found = modes_found(points, mixture)
         return {
             "count": found.points,
-            "distance": sliced_wasserstein(points, test),
-            **_neighbours(test, points[:BESIDE]),
+            "distance": sliced_wasserstein(points[: len(test)], test),
+            **_neighbours(test, points),
             "modes": len(found.by_mode),
             "covered": found.covered,
             "good_share": found.good_share,
@@ -118,8 +122,8 @@ class _Images:
         counts = np.bincount(told.p.argmax(1), minlength=len(self.fair)).tolist()
         return {
             "count": len(values),
-            "distance": sliced_wasserstein(values, self.test),
-            **_neighbours(beside.features, told.features[:BESIDE]),
+            "distance": sliced_wasserstein(values[: len(self.test)], self.test),
+            **_neighbours(beside.features, told.features),
             "classes": len(counts),
             "covered": covered(counts, self.fair),
             "kl": divergence(counts, self.fair),
@@ -132,5 +136,5 @@ def _neighbours(real: NDArray[Any], made: NDArray[Any]) -> dict[str, float | Non
     """None of both where there are too few, or a network made what is no number."""
     if min(len(real), len(made)) <= NEIGHBOURS or not np.isfinite(made).all():
         return {"precision": None, "recall": None}
-    precision, recall = precision_recall(real, made)
+    precision, recall = precision_recall(real[:NEIGHBOURLY], made[:NEIGHBOURLY])
     return {"precision": precision, "recall": recall}
