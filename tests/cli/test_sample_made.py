@@ -41,6 +41,7 @@ def test_from_training_to_report(ring, undertow, tmp_path):
     assert len(score["samples"]["by_class"]) == len(score["classes"]) == 8
     page = report.write_report(tmp_path / "run").read_text(encoding="utf-8")
     assert "What it makes" in page
+    assert "nats a" not in page
     assert f"It covers {score['samples']['covered']} of 8 modes" in page
     figures = {file.stem for file in (tmp_path / "run" / "figures").iterdir()}
     assert {"loss", "made", "beside", "by_class"} <= figures

@@ -7,7 +7,7 @@ from undertow.report import sections, words
 from undertow.report.class_sections import class_sections
 from undertow.report.class_words import class_verdict
 from undertow.report.made_sections import made_sections
-from undertow.report.made_words import made_verdict
+from undertow.report.made_words import made_samples, made_verdict
 from undertow.report.markup import Markup, document, picture, section
 from undertow.report.translation_sections import translation_sections, translation_verdict
 from undertow.report.verdict import held_out, tables, verdict
@@ -79,6 +79,8 @@ def _picture(figures: dict[str, bytes], name: str, alt: str) -> Markup:
 
 
 def _loss_alt(config: dict[str, Any], score: dict[str, Any] | None) -> str:
+    if made_samples(score) is not None:
+        return "Learning: sliced Wasserstein distance of samples to real ones against step"
     alt = f"Loss curves: training and validation nats a {config.get('unit', 'character')} against step"
     part, entry = held_out(score or {})
     told = [f"{part} {words.nats(entry['nats_per_char'])}"] if part else []
