@@ -179,6 +179,12 @@ def test_a_run_of_points_from_start_to_end():
         run.score_on("grid")
 
 
+def test_a_run_may_be_called_as_its_mixture_is():
+    run = train("ring")
+    assert run.path.name == "ring"
+    assert ut.resume("ring").score == run.score
+
+
 def test_samples_stand_in_the_mixture_s_own_scale():
     run = train(steps=1)
     values = drawn(run.model, 6, 0)

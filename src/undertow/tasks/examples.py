@@ -101,7 +101,7 @@ def read_examples(files: ExampleFiles) -> Examples:
             f"--data takes one file, folder or mixture ({', '.join(MIXTURES)}), got {len(files.data)}."
         )
     [name] = files.data
-    if name in MIXTURES and not Path(name).exists():
+    if name in MIXTURES:  # also where a folder is called so, as a run of it may be: that one is ./ring
         return _points(name, MIXTURES[name])
     if not Path(name).exists():
         close = difflib.get_close_matches(name, MIXTURES, n=1)

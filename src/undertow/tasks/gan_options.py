@@ -11,7 +11,7 @@ from undertow.tasks.examples import ExampleFiles, Examples
 from undertow.training.options import Training
 
 CRITIC_STEPS = {"gan": (1, 1), "wgan": (5, 5), "wgan-gp": (5, 3)}
-RATES = {"gan": (1e-3, 2e-4), "wgan": (2e-4, 5e-5), "wgan-gp": (3e-3, 5e-4)}
+RATES = {"gan": (1e-3, 2e-4), "wgan": (2e-4, 5e-5), "wgan-gp": (3e-3, 2e-3)}
 # of points and of images: what is chosen where it is left open; a clipped weight has 0.01 to go
 OPEN = {
     "latent": (2, 48),
@@ -44,7 +44,7 @@ class GanOptions(Training, ExampleFiles):
     batch: int | None = None  # type: ignore[assignment]  # chosen before anything reads it
     """Rows a step; left open, 256 of points and 64 of images."""
     learning_rate: float | None = None  # type: ignore[assignment]
-    """Peak of the schedule; left open, for points and images 0.003 and 0.0005, of gan 0.001 and 0.0002, of wgan 0.0002
+    """Peak of the schedule; left open, for points and images 0.003 and 0.002, of gan 0.001 and 0.0002, of wgan 0.0002
     and 0.00005."""
     betas: tuple[float, float] = (0.5, 0.9)
     """Memories of Adam: of the gradient, and of its square."""
