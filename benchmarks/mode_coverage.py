@@ -2,8 +2,8 @@
 
 Points: 8 Gaussians on a ring, 25 on a grid; a mode is covered that gets a tenth of its fair share of the good samples,
 those within 4 σ. Digits: MNIST's 60,000; classes told by a judge. All rows have the same networks, batch, average and
-number of steps; each game has its own steps of the critic (1, 5, 5), as its paper has. A plain GAN whose steps are
-as many therefore has three times the steps of its generator. Memories of Adam are the recipe's.
+number of steps in all; steps of the critic and learning rate are the recipe's own for each game, so a plain GAN, which
+takes turns one by one, has two to three times the steps of the generator.
 """
 
 from __future__ import annotations
