@@ -23,7 +23,7 @@ class Arguments(Reading):
     recipe: Annotated[str, tyro.conf.Positional]
     """names, text, classify, tree, translate, images, gan or diffusion."""
     files: Annotated[tuple[str, ...], tyro.conf.Positional]
-    """The file, or an embedded set; of translate a table, or two files of lines."""
+    """The file, or an embedded set; of translate a table, or two files of lines; of gan images, or a mixture."""
     validation: tuple[str, ...] = ()
     """Files to stop by: how large they are, and what training has of them."""
     test: tuple[str, ...] = ()

@@ -7,10 +7,12 @@ from typing import Any
 from undertow.cli.output import Tables
 from undertow.cli.show_classes import show_classes
 from undertow.cli.show_diffusion import show_diffusion
+from undertow.cli.show_made import show_made
 from undertow.cli.show_translations import show_translations
 from undertow.report import words
 from undertow.report.class_words import held_out_classes
 from undertow.report.diffusion_words import held_out_bound
+from undertow.report.made_words import made_samples
 from undertow.report.table import print_table
 from undertow.report.translation_sections import held_out_pairs
 
@@ -25,6 +27,9 @@ def show_score(score: dict[str, Any]) -> None:
         return
     if held_out_bound(score) is not None:
         show_diffusion(score)
+    if made_samples(score) is not None:
+        show_made(score)
+    if held_out_bound(score) is not None or made_samples(score) is not None:
         return
     rows = []
     for part in ("test", "validation"):

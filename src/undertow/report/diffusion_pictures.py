@@ -11,43 +11,31 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import FuncFormatter, NullFormatter
 from numpy.typing import NDArray
 
-from undertow.report import sheets, style, words
+from undertow.report import style, words
 from undertow.report.diffusion_words import held_out_bound, signed
+from undertow.report.made_pictures import strip
+from undertow.report.made_sections import modes_of
+from undertow.training.run import MADE
 from undertow.training.storage import read_array
 
 LEAST = 1e-12  # nats that are drawn
-LOOKS = 6  # of training that are shown
 
 
-def diffusion_figures(made: Path, score: dict[str, Any]) -> dict[str, Figure]:
-    """Those pictures that there are records for.
+def diffusion_figures(run: Path, score: dict[str, Any]) -> dict[str, Figure]:
+    """Those pictures that there are records for: the bound, and the way from noise to samples.
 
     Args:
-        made: the run's folder of what it makes.
+        run: its folder.
         score: `score.json`.
     """
     found = held_out_bound(score)
     if found is None:
         return {}
     part, entry = found
-    drawn = {"bound": bound_by_step(entry, part)}
-    arrays = {name: read_array(made / f"{name}.npy") for name in ("samples", "real", "strip")}
-    sides = [("drawn by the network", arrays["samples"]), ("examples it never saw", arrays["real"])]
-    count = words.count(score["samples"]["count"])
-    drawn["samples"] = sheets.beside(sides, "Samples", f"{count} out of nothing but noise, not chosen")
-    times = [f"t = {words.count(t)}" if t else "sample" for t in score["samples"]["frames"]]
-    drawn["strip"] = sheets.rows_of_frames(
-        arrays["strip"], times, "From noise to samples", "the same ones at some steps, noise on the left"
-    )
-    looks = sorted(path for path in made.glob("*.npy") if path.stem.isdecimal())
-    if len(looks) > 1:
-        chosen = [looks[n] for n in _evenly(len(looks))]
-        frames = np.stack([read_array(path) for path in chosen])
-        steps = [f"step {words.count(int(path.stem))}" for path in chosen]
-        drawn["over_training"] = sheets.rows_of_frames(
-            frames, steps, "Samples over training", "out of the same noise, by the weights of each look"
-        )
-    return drawn
+    names = [f"t = {words.count(t)}" if t else "sample" for t in score["samples"]["frames"]]
+    frames = dict(zip(names, read_array(run / MADE / "strip.npy"), strict=True))
+    heads = ("From noise to samples", "the same ones at some steps, noise on the left")
+    return {"bound": bound_by_step(entry, part), "strip": strip(frames, modes_of(run), heads)}
 
 
 def bound_by_step(entry: dict[str, Any], part: str) -> Figure:
@@ -91,7 +79,3 @@ def _axes(axes: Any, times: NDArray[Any], title: str) -> None:
     axes.xaxis.set_major_formatter(FuncFormatter(lambda t, _: f"{t:,.0f}"))
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xlabel("step of noise t", color=style.MUTED, size=style.SMALL, labelpad=2)
-
-
-def _evenly(count: int) -> list[int]:
-    return sorted({int(n) for n in np.linspace(0, count - 1, min(LOOKS, count)).round()})

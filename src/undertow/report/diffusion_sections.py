@@ -8,9 +8,7 @@ from undertow.report.diffusion_words import held_out_bound, signed, unit_of, val
 from undertow.report.markup import Markup, join, picture, section, table
 
 PICTURES = {
-    "samples": "Samples: what it drew, beside examples it never saw",
     "strip": "From noise to samples: frames of the way down",
-    "over_training": "Samples over training: out of the same noise at some looks",
 }
 TERMS = "Bound: nats of each step down, against the step"
 
@@ -25,7 +23,7 @@ def diffusion_sections(score: dict[str, Any] | None, figures: dict[str, bytes]) 
     entry = found[1]
     return join(
         [
-            section("What it draws", *_shown(figures, PICTURES), note=way),
+            section("How it draws", *_shown(figures, PICTURES), note=way),
             section(
                 "The bound, term by term",
                 *_shown(figures, {"bound": TERMS}),

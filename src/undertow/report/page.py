@@ -7,8 +7,10 @@ from undertow.report import sections, words
 from undertow.report.class_sections import class_sections
 from undertow.report.class_words import class_verdict
 from undertow.report.diffusion_sections import diffusion_sections
-from undertow.report.diffusion_words import diffusion_verdict
+from undertow.report.diffusion_words import diffusion_verdict, held_out_bound
 from undertow.report.image_sections import image_sections
+from undertow.report.made_sections import made_sections
+from undertow.report.made_words import made_samples, made_verdict
 from undertow.report.markup import Markup, document, picture, section
 from undertow.report.translation_sections import translation_sections, translation_verdict
 from undertow.report.verdict import held_out, tables, verdict
@@ -42,7 +44,7 @@ def build_page(
     sentence = (
         class_verdict(score)
         or translation_verdict(score)
-        or diffusion_verdict(score)
+        or f"{diffusion_verdict(score)} {made_verdict(score)}".strip()
         or verdict(config, score)
     )
     cell = (config.get("cell") or {}).get("name", "the cell")
@@ -54,6 +56,7 @@ def build_page(
         class_sections(score, figures),
         image_sections(score, figures),
         translation_sections(score, figures),
+        made_sections(figures),
         diffusion_sections(score, figures),
         section(
             "How it learned",
@@ -85,6 +88,8 @@ def _picture(figures: dict[str, bytes], name: str, alt: str) -> Markup:
 
 def _loss_alt(config: dict[str, Any], score: dict[str, Any] | None) -> str:
     unit = str(config.get("unit", "character"))
+    if made_samples(score) is not None and held_out_bound(score) is None:
+        return "Learning: sliced Wasserstein distance of samples to real ones against step"
     alt = f"Loss curves, training and validation against step: {words.loss_note(unit)}"
     part, entry = held_out(score or {})
     told = [f"{part} {words.nats(entry['nats_per_char'])}"] if part else []

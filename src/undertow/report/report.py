@@ -15,12 +15,14 @@ from undertow.report.class_words import held_out_classes
 from undertow.report.diffusion_pictures import diffusion_figures
 from undertow.report.figures import lengths, loss_curves, novelty
 from undertow.report.flow import flow_figures
+from undertow.report.made_learning import distances, tells_distance
+from undertow.report.made_sections import made_figures
 from undertow.report.page import build_page
 from undertow.report.pixels import first_layer, wrong_images
 from undertow.report.save import figure_png, write_bytes, write_text
 from undertow.report.tree_picture import tree_picture
 from undertow.report.unrolled import Unrolled, draw_unrolled
-from undertow.training.run import MADE, Run, open_run
+from undertow.training.run import Run, open_run
 from undertow.training.storage import make_folder
 
 
@@ -100,7 +102,8 @@ def _figures(
         },
     }
     told = {name: figure for name, figure in drawn.items() if figure is not None}
-    return told | diffusion_figures(folder.path / MADE, score) | flow_figures(flows)
+    made = diffusion_figures(folder.path, score) | made_figures(folder.path, score)
+    return told | made | flow_figures(flows)
 
 
 def _with_image(score: dict[str, Any]) -> list[dict[str, Any]]:
@@ -108,6 +111,9 @@ def _with_image(score: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _learning(folder: Run, score: dict[str, Any]) -> Figure:
+    if tells_distance(folder.history):
+        real, samples = score.get("real") or {}, score.get("samples") or {}
+        return distances(folder.history, real.get("distance"), samples.get("modes"))
     unit = str(folder.config.get("unit", "character"))
     return loss_curves(folder.history, score.get("baselines") or {}, score, unit)
 

@@ -6,6 +6,7 @@ from typing import Any
 from undertow.report import repeat, words
 from undertow.report.class_words import class_tiles
 from undertow.report.diffusion_words import diffusion_tiles
+from undertow.report.made_words import made_tiles
 from undertow.report.markup import Markup, section, table, tag
 from undertow.report.translation_sections import translation_tiles
 from undertow.report.verdict import held_out, tables
@@ -56,6 +57,7 @@ def tiles(history: History, score: dict[str, Any] | None, unit: str = "character
         *class_tiles(score),
         *translation_tiles(score),
         *diffusion_tiles(score),
+        *made_tiles(score),
         *_quality(score),
         *_samples(score.get("samples") or {}),
         *_work(history, unit),

@@ -23,11 +23,13 @@ from torch import Tensor
 from undertow.compiler.precision import resolved
 from undertow.data.batches import count
 from undertow.errors import SettingError
-from undertow.tasks.diffusion_made import made
+from undertow.tasks.diffusion_made import drawn
 from undertow.tasks.diffusion_options import SAMPLING_STEPS, DiffusionOptions, Known, build_model, settled
-from undertow.tasks.diffusion_score import inspected, other_file, scored
-from undertow.tasks.examples import Examples, read_examples
+from undertow.tasks.diffusion_score import other_file, scored
+from undertow.tasks.examples import Examples, inspect_examples, read_examples
 from undertow.tasks.network import check_memory
+from undertow.tasks.sampling import Request
+from undertow.tasks.subject import check_request
 from undertow.training.loop import Judged, StepLoss
 from undertow.wiring.denoising import Way
 from undertow.wiring.diffusion import Diffusion
@@ -38,7 +40,7 @@ TIMES = {"points": 4, "images": 1}  # that an example of a batch is met, each wi
 ETA = 1.0  # of samples, where nothing is said
 PASSES = 8.0  # over points, where nothing is said
 STEPS_OF_IMAGES = 4500  # where nothing is said, and 4 passes at least
-MADE = {"points": (500, 50), "images": (16, 40)}  # samples of a look, and steps they are drawn in
+LOOKED = {"points": (500, 50), "images": (16, 40)}  # samples of a look, and steps they are drawn in
 ROOM = 1.1  # beyond the farthest number of training that a sample may have
 
 
@@ -79,11 +81,11 @@ class DiffusionTask:
                 simple_loss(self.model.noising, self.model, x[some], t[some], noise[some])
                 for some in torch.split(torch.arange(len(x)), self.options.batch)
             ]
-            drawn, steps = MADE[self.known.kind]
+            samples, steps = LOOKED[self.known.kind]
             way = Way(min(steps, self.options.noise_steps), self.options.eta)
-            samples = made(self.model, self.known, drawn, way, 0)
+            made = self.known.restored(drawn(self.model, self.known, samples, way, 0))
         value = float(torch.cat(losses).mean().detach())
-        return Judged(value, {"simple_loss": value}, samples)
+        return Judged(value, {"simple_loss": value}, made)
 
     def rounding(self) -> AbstractContextManager[Any]:
         """While training, maps of images round as products do."""
@@ -159,14 +161,14 @@ class DiffusionRecipe:
         examples = read_examples(options)
         mixture = options.data[0] if examples.mixture else None
         limit = 1.0 if mixture is None else ROOM * float(np.abs(examples.train.values).max())
-        known = Known(examples.shape, examples.names, examples.scale, limit, mixture)
+        known = Known(examples.shape, examples.names, examples.scale, mixture, limit)
         options = settled(options, known)
         return DiffusionJob(DiffusionTask(self.build(options, known), known, examples, options))
 
     def build(self, options: DiffusionOptions, vocabulary: Known) -> Diffusion:
         """A fresh network."""
         width = options.width or 0
-        check_memory((1100 if vocabulary.images else 14) * width**2)
+        check_memory((1100 if vocabulary.images else 14) * width**2, "--width")
         return build_model(options, vocabulary)
 
     def known(self, record: dict[str, Any]) -> Known:
@@ -189,25 +191,17 @@ class DiffusionRecipe:
 
     def inspect(self, options: DiffusionOptions) -> dict[str, Any]:
         """What is understood of the data."""
-        return inspected(read_examples(options))
+        return inspect_examples(read_examples(options))
 
-    def sample_array(
-        self, model: Diffusion, vocabulary: Known, count: int, seed: int, steps: int | None = None
-    ) -> NDArray[Any]:
-        """New examples: points [N, 2] where the data lies, or images [N, C, Y, X] from 0 to 255.
-
-        Args:
-            model: in eval mode.
-            vocabulary: of its run.
-            count: N.
-            seed: same seed, same samples.
-            steps: of the way; 0: every step, ancestrally; None: all of points, and 100 of images.
+    def sample(self, model: Diffusion, vocabulary: Known, request: Request) -> NDArray[Any]:
+        """New points [N, 2] in the mixture's scale, or images [N, C, Y, X] uint8, drawn as the recipe does by default.
 
         Raises:
-            SettingError: more steps than there are.
+            SettingError: what only strings can be asked for.
         """
-        usual = min(SAMPLING_STEPS[vocabulary.kind], model.noising.steps)
-        return made(model, vocabulary, count, Way(usual if steps is None else steps, ETA), seed)
+        check_request(request)
+        way = Way(min(SAMPLING_STEPS[vocabulary.kind], model.noising.steps), ETA)
+        return vocabulary.restored(drawn(model.eval(), vocabulary, request.count, way, request.how.seed))
 
 
 RECIPE = DiffusionRecipe()

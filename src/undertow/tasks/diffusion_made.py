@@ -1,4 +1,4 @@
-"""What a diffusion model makes, as data looks: samples, and frames of the way from noise to them."""
+"""What a diffusion model makes: samples, and frames of the way from noise to them."""
 
 from __future__ import annotations
 
@@ -7,7 +7,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from undertow.tasks.diffusion_options import Known
 from undertow.wiring.denoising import Way, descend, draw
@@ -16,15 +15,8 @@ from undertow.wiring.diffusion import Diffusion
 TOGETHER = {"points": 4096, "images": 64}  # that are drawn side by side
 
 
-def as_data(x: Tensor, known: Known) -> NDArray[Any]:
-    """Points [N, D] where the data lies, or images [N, C, Y, X] from 0 to 255."""
-    if known.images:
-        return ((x + 1) * 127.5).round().clamp(0, 255).to(torch.uint8).numpy()
-    return (x * known.scale).float().numpy()
-
-
-def made(model: Diffusion, known: Known, count: int, way: Way, seed: int) -> NDArray[Any]:
-    """So many samples; nothing is drawn from the global generator.
+def drawn(model: Diffusion, known: Known, count: int, way: Way, seed: int) -> NDArray[np.float32]:
+    """So many samples in the network's own scale [N, ...]; nothing is drawn from the global generator.
 
     Args:
         model: in eval mode.
@@ -38,7 +30,7 @@ def made(model: Diffusion, known: Known, count: int, way: Way, seed: int) -> NDA
     sizes = [min(together, count - at) for at in range(0, count, together)]
     parts = [draw(model.denoiser(), (size, *known.shape), way, chance) for size in sizes]
     whole = torch.cat(parts) if parts else torch.empty(0, *known.shape)
-    return as_data(whole, known)
+    return whole.float().numpy()
 
 
 def frames(
@@ -51,4 +43,4 @@ def frames(
     told += [(reached.t, reached.x) for reached in descend(model.denoiser(), x, way, chance)]
     left = np.linspace(1, 0, min(shown, len(told))) ** 2  # of the way; most is decided near its end
     wanted = np.unique(((len(told) - 1) * (1 - left)).round().astype(int))
-    return [told[n][0] for n in wanted], np.stack([as_data(told[n][1], known) for n in wanted])
+    return [told[n][0] for n in wanted], np.stack([known.restored(told[n][1].numpy()) for n in wanted])

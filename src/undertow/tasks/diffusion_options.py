@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 from torch import nn
@@ -12,6 +12,7 @@ from undertow.nets.noise_points import PointNoise
 from undertow.nets.unet import UNet, check_side
 from undertow.shapes import check_size
 from undertow.tasks.examples import ExampleFiles
+from undertow.tasks.subject import Subject
 from undertow.training.options import Training
 from undertow.wiring.denoising import chosen_steps
 from undertow.wiring.diffusion import Diffusion, Process
@@ -62,22 +63,14 @@ class DiffusionOptions(Training, ExampleFiles):
 
 
 @dataclass(frozen=True)
-class Known:
+class Known(Subject):
     """What a run must know of its data.
 
     Args:
-        shape: of one example: (2,) or (C, Y, X).
-        names: of the classes.
-        scale: points were divided by it; 1 of images.
-        limit: the farthest from 0 that a number of an example may lie, after that.
-        mixture: ring or grid, where the points are of one.
+        limit: the farthest from 0 that a number of an example may lie, in the network's scale.
     """
 
-    shape: tuple[int, ...]
-    names: tuple[str, ...]
-    scale: float
-    limit: float
-    mixture: str | None = None
+    limit: float = 1.0
 
     @property
     def images(self) -> bool:
@@ -89,25 +82,20 @@ class Known:
         """points or images."""
         return "images" if self.images else "points"
 
-    def to_json(self) -> dict[str, Any]:
-        """As it is kept in vocabulary.json."""
-        return asdict(self)
-
     @classmethod
     def from_json(cls, record: dict[str, Any]) -> Known:
-        """Back from there.
+        """Back from vocabulary.json.
 
         Raises:
             DataError: not as `to_json` writes it.
         """
-        try:
-            shape, names = (tuple(record[key]) for key in ("shape", "names"))
-            known = cls(shape, names, float(record["scale"]), float(record["limit"]), record["mixture"])
-        except (KeyError, TypeError, ValueError) as error:
-            raise DataError(f"it does not say what the run was trained on ({error!r})") from error
-        if len(shape) not in (1, 3) or not all(isinstance(side, int) and side > 0 for side in shape):
-            raise DataError(f"shape must be (numbers) or (channels, y, x), is {shape}")
-        return known
+        known = Subject.from_json(record)
+        if len(known.shape) not in (1, 3) or min(known.shape) < 1:
+            raise DataError(f"shape must be (numbers) or (channels, y, x), is {known.shape}")
+        limit = record.get("limit")
+        if not isinstance(limit, int | float):
+            raise DataError(f"limit must be a number, is {limit!r}")
+        return cls(known.shape, known.names, known.scale, known.mixture, float(limit))
 
 
 def settled(options: DiffusionOptions, known: Known) -> DiffusionOptions:

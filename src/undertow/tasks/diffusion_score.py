@@ -17,10 +17,11 @@ from torch import Tensor
 from undertow.data.mixtures import MIXTURES
 from undertow.data.pictures import read_pictures
 from undertow.errors import DataError
-from undertow.tasks.diffusion_made import as_data, frames, made
+from undertow.tasks.diffusion_made import drawn, frames
 from undertow.tasks.diffusion_options import DiffusionOptions, Known
 from undertow.tasks.examples import Examples, read_examples
 from undertow.tasks.guessers import gaussian_nats, histogram_nats, mixture_nats
+from undertow.tasks.made_scores import score_made, shown
 from undertow.tasks.remarks import only_file
 from undertow.wiring.denoising import Way
 from undertow.wiring.diffusion import Diffusion
@@ -28,32 +29,26 @@ from undertow.wiring.elbo import bits_a_number, last_term, prior_term, step_term
 
 ROWS = {"points": 256, "images": 16}  # examples of every step's term
 FIRST_ROWS = {"points": 5000, "images": 512}  # of the first step's
-DRAWN = {"points": 2000, "images": 64}
-STRIP = {"points": (1000, 6), "images": (6, 11)}  # samples, frames
-ARRAYS = "arrays"  # kept in the run's folder `made`, not in the score
+DRAWN = {"points": 5000, "images": 256}  # and judged
+STRIP = {"points": 1000, "images": 25}  # samples whose way is shown
+FRAMES = 6
 
 
 def scored(model: Diffusion, known: Known, examples: Examples, way: Way, seed: int) -> dict[str, Any]:
-    """test, baselines, samples, and arrays of what is drawn."""
-    kind = known.kind
-    test = torch.from_numpy(examples.test.values)
-    times, strip = frames(model, known, STRIP[kind][0], way, STRIP[kind][1])
-    drawn = DRAWN[kind]
-    # modes or classes that are covered, precision and recall: to be wired here when their functions are there
+    """test, baselines, what `score_made` says of samples, and arrays of what is drawn."""
+    values = drawn(model, known, DRAWN[known.kind], way, seed)
+
+    def draw(count: int) -> NDArray[np.float32]:
+        return values[:count]
+
+    times, strip = frames(model, known, STRIP[known.kind], way, FRAMES)
+    found = score_made(draw, examples, known, seed, DRAWN[known.kind]) | shown(draw, examples, known)
+    found["samples"] |= {"steps": way.steps or model.noising.steps, "eta": way.eta, "frames": times}
+    found["arrays"]["strip"] = strip
     return {
-        "test": tested(model, known, test),
+        "test": tested(model, known, torch.from_numpy(examples.test.values)),
         "baselines": baselines(known, examples.train.values, examples.test.values),
-        "samples": {
-            "count": drawn,
-            "steps": way.steps or model.noising.steps,
-            "eta": way.eta,
-            "frames": times,
-        },
-        ARRAYS: {
-            "samples": made(model, known, drawn, way, seed),
-            "real": as_data(test[:drawn], known),
-            "strip": strip,
-        },
+        **found,
     }
 
 
@@ -104,7 +99,7 @@ def bound(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
 def baselines(known: Known, train: NDArray[np.float32], test: NDArray[np.float32]) -> dict[str, Any]:
     """Nats an example of guessers that know each number alone; of a mixture also of itself, which none can beat."""
     if known.images:
-        levels = [as_data(torch.from_numpy(part), known) for part in (train, test)]
+        levels = [known.restored(part) for part in (train, test)]
         told = {"independent pixels": histogram_nats(levels[0], levels[1])}
     else:
         points = [part.astype(np.float64) * known.scale for part in (train, test)]
@@ -130,21 +125,6 @@ def other_file(model: Diffusion, known: Known, options: DiffusionOptions) -> dic
             f"{name} holds examples of shape {values.shape[1:]}; the run was trained on {known.shape}. Give such."
         )
     return {"test": tested(model, known, torch.from_numpy(values))}
-
-
-def inspected(examples: Examples) -> dict[str, Any]:
-    """What is understood of the data, before any training."""
-    parts = {"train": examples.train, "validation": examples.validation, "test": examples.test}
-    counts = np.bincount(
-        np.concatenate([part.classes for part in parts.values()]), minlength=len(examples.names)
-    )
-    return {
-        "files": examples.records,
-        "shape": list(examples.shape),
-        "scale": examples.scale,
-        "parts": {name: len(part) for name, part in parts.items()},
-        "classes": dict(zip(examples.names, counts.tolist(), strict=True)),
-    }
 
 
 def _add(told: Tensor, means: list[float], errors: list[float]) -> None:

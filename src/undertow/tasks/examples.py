@@ -5,6 +5,7 @@ Images are scaled to -1..1; points of a mixture are divided by one number, so th
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -100,9 +101,36 @@ def read_examples(files: ExampleFiles) -> Examples:
             f"--data takes one file, folder or mixture ({', '.join(MIXTURES)}), got {len(files.data)}."
         )
     [name] = files.data
-    if name in MIXTURES and not Path(name).exists():
+    if name in MIXTURES:  # also where a folder is called so, as a run of it may be: that one is ./ring
         return _points(name, MIXTURES[name])
+    if not Path(name).exists():
+        close = difflib.get_close_matches(name, MIXTURES, n=1)
+        hint = f" Did you mean {close[0]}?" if close else ""
+        raise DataError(
+            f"{name} does not exist.{hint} Mixtures: {', '.join(MIXTURES)}; else a file or folder of images."
+        )
     return _images(read_pictures(name, files.layout))
+
+
+def inspect_examples(examples: Examples) -> dict[str, Any]:
+    """What is understood of them: the shape of one, how many are in each part, and of each class."""
+    parts = {"train": examples.train, "validation": examples.validation, "test": examples.test}
+    counts = np.bincount(
+        np.concatenate([part.classes for part in parts.values()]), minlength=len(examples.names)
+    )
+    [record] = examples.records
+    left = {key: record[key] for key in ("duplicates", "conflicts", "skipped") if record.get(key)}
+    mixture = examples.mixture
+    modes = {"deviation": mixture.deviation, "scale": examples.scale} if mixture else {}
+    kinds = "modes" if mixture else "classes"
+    return {
+        "file": record["path"],
+        "shape": list(examples.shape),
+        "parts": {name: len(part) for name, part in parts.items()},
+        **left,
+        **modes,
+        kinds: dict(zip(examples.names, counts.tolist(), strict=True)),
+    }
 
 
 def _points(name: str, mixture: Mixture) -> Examples:

@@ -101,8 +101,8 @@ def check_fits(options: Layers, tokens: int) -> None:
     check_memory(count_parameters(options, tokens))
 
 
-def check_memory(parameters: int) -> None:
-    """Refuse so many parameters where their training would not fit into memory.
+def check_memory(parameters: int, remedy: str = "--hidden, --layers or --embedding") -> None:
+    """Refuse so many parameters where their training would not fit into memory; `remedy` is what is to be smaller.
 
     Raises:
         SettingError: says how large it would be.
@@ -112,7 +112,7 @@ def check_memory(parameters: int) -> None:
         raise SettingError(
             f"A network of {parameters:,} parameters needs about {parameters * BYTES_A_PARAMETER / 2**30:,.0f} GiB "
             f"to train, and this machine has {(memory or 0) / 2**30:.0f}. "
-            f"Take a smaller --hidden, --layers or --embedding."
+            f"Take a smaller {remedy}."
         )
 
 

@@ -23,9 +23,10 @@ RECIPES = {
     "images": "images with labels: learns to tell the label of an image",
     "translate": "pairs of texts: learns to write the other side of each",
     "diffusion": "images or points: learns to draw new ones out of noise",
+    "gan": "images, or points of a mixture: learns to make more, against a critic",
 }
 USES = {
-    "sample": "draws new strings",
+    "sample": "draws new ones",
     "predict": "tells the answer for an input",
     "explain": "takes an answer apart",
 }

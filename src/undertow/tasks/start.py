@@ -166,14 +166,15 @@ def _plain(value: Any) -> str:
 def _score(run: Run, job: Job, seed: int) -> dict[str, Any]:
     load_best(run, job.model)
     job.model.eval()
+    figures = job.score(seed)
+    for name, array in figures.pop(ARRAYS, {}).items():  # what is to be seen of what it makes
+        write_array(run.path / MADE / f"{name}.npy", array)
     document = {
         "recipe": run.config["recipe"],
         "run": run.path.name,
         "data": run.config["data"],
-        **job.score(seed),
+        **figures,
     }
-    for name, array in document.pop(ARRAYS, {}).items():
-        write_array(run.path / MADE / f"{name}.npy", array)
     write_json(run.path / "score.json", document)
     return document
 

@@ -63,8 +63,10 @@ class Trained(Run):
         top_p: float = 1.0,
         length: int | None = None,
         seed: int = 0,
-    ) -> list[str]:
-        """Draw new strings.
+    ) -> Any:
+        """Draw new ones: a list of strings; of a recipe that makes points or images, an array [N, ...] of them.
+
+        Points stand in the mixture's own scale, images are uint8 [N, C, Y, X]; both know `count` and `seed` only.
 
         Args:
             count: how many.
@@ -77,12 +79,11 @@ class Trained(Run):
 
         Raises:
             DataError: the prefix holds a character that the network never saw.
-            SettingError: a setting is out of range.
+            SettingError: a setting is out of range, or the recipe's samples have no such thing.
         """
         request = Request(count, prefix, length, Sampling(temperature, top_k, top_p, seed))
         sample = use_of(self.recipe, "sample")
-        drawn: list[str] = sample(self.model, self.vocabulary, request)
-        return drawn
+        return sample(self.model, self.vocabulary, request)
 
     def predict(self, inputs: Sequence[str]) -> list[dict[str, Any]]:
         """The network's answer for each input, with what the recipe says beside it.
