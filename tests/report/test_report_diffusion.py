@@ -3,7 +3,6 @@
 import numpy as np
 import pytest
 
-from undertow.report import sheets
 from undertow.report.diffusion_pictures import bound_by_step, diffusion_figures
 from undertow.report.diffusion_sections import diffusion_sections, term_rows
 from undertow.report.diffusion_words import diffusion_tiles, diffusion_verdict, held_out_bound
@@ -68,21 +67,13 @@ def test_pictures_of_what_is_made(tmp_path, shape):
         drawn = rng.standard_normal((*count, *shape))
         return drawn if len(shape) == 1 else (drawn * 40 + 128).clip(0, 255).astype(np.uint8)
 
-    arrays = {
-        "samples": made(4),
-        "real": made(4),
-        "strip": made(3, 5),
-        "00000010": made(4),
-        "00000020": made(4),
-    }
-    for name, array in arrays.items():
-        write_array(tmp_path / f"{name}.npy", array)
+    write_array(tmp_path / "made" / "strip.npy", made(3, 5))
     told = score("points" if len(shape) == 1 else "images")
     figures = diffusion_figures(tmp_path, told)
-    assert set(figures) == {"bound", "samples", "strip", "over_training"}
+    assert set(figures) == {"bound", "strip"}
     pictures = {name: figure_png(figure, dpi=50) for name, figure in figures.items()}
     page = diffusion_sections(told, pictures)
-    assert page.count("<img") == 4
+    assert page.count("<img") == 2
     assert diffusion_figures(tmp_path, {}) == {}
 
 
@@ -91,17 +82,6 @@ def test_terms_are_drawn_for_any_number_of_steps():
         entry = score()["test"]
         entry["bound"]["steps"] = [1e-3] * count
         assert bound_by_step(entry, "test").get_axes()[0].lines
-
-
-def test_tiles_stand_in_rows():
-    images = np.arange(3, dtype=np.uint8)[:, None, None, None] * np.ones((1, 1, 2, 2), dtype=np.uint8)
-    sheet = sheets._tiled(images, 2)
-    assert sheet.shape == (5, 5, 3)
-    assert (sheet[:2, :2] == 0).all()
-    assert (sheet[:2, 3:] == 1).all()
-    assert (sheet[3:, :2] == 2).all()
-    assert (sheet[2] == 255).all()
-    assert (sheet[3:, 3:] == 255).all()
 
 
 def test_nothing_of_other_scores():

@@ -2,6 +2,7 @@
 
 import json
 import signal
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,7 +15,11 @@ from undertow.errors import DataError, RunError, SettingError
 from undertow.report.report import write_report
 from undertow.tasks import start
 from undertow.tasks.diffusion import RECIPE, DiffusionTask
+from undertow.tasks.diffusion_made import drawn as drawn_in
 from undertow.tasks.diffusion_options import DiffusionOptions, Known
+from undertow.tasks.sampling import Request
+from undertow.wiring.denoising import Way
+from undertow.wiring.generate import Sampling
 
 POINTS = {"data": "ring", "noise_steps": 20, "sampling_steps": 5, "width": 16, "steps": 24, "validations": 4,
           "learning_rate": 0.01, "watch": 2}  # fmt: skip
@@ -50,7 +55,7 @@ def test_the_bound_is_of_points_where_they_lie(ring):
     from undertow.tasks.diffusion_score import bound
 
     x = torch.zeros(8, 2)
-    scaled = bound(model, Known(known.shape, known.names, 1.0, known.limit), x)["nats"]
+    scaled = bound(model, Known(known.shape, known.names, 1.0, None, known.limit), x)["nats"]
     assert bound(model, known, x)["nats"] == pytest.approx(scaled + 2 * np.log(known.scale))
     assert known.scale == pytest.approx(2**0.5, abs=0.01)
 
@@ -67,7 +72,7 @@ def test_what_it_makes_is_kept(ring, pictures):
     images = np.load(pictures.path / "made" / "samples.npy")
     assert (images.dtype, images.shape) == (np.uint8, (64, 1, 8, 8))
     times = pictures.score["samples"]["frames"]
-    assert np.load(pictures.path / "made" / "strip.npy").shape == (len(times), 6, 1, 8, 8)
+    assert np.load(pictures.path / "made" / "strip.npy").shape == (len(times), 25, 1, 8, 8)
     assert (times[0], times[-1]) == (20, 0)
     assert times == sorted(times, reverse=True)
 
@@ -83,23 +88,34 @@ def test_of_images_bits_are_told(pictures):
 
 def test_samples_by_seed_and_by_steps(ring, pictures):
     for run, shape in ((ring, (3, 2)), (pictures, (3, 1, 8, 8))):
-        drawn = [RECIPE.sample_array(run.model, run.vocabulary, 3, seed, None) for seed in (1, 1, 2)]
+        drawn = [run.sample(3, seed=seed) for seed in (1, 1, 2)]
         assert drawn[0].shape == shape
         assert (drawn[0] == drawn[1]).all()
         assert (drawn[0] != drawn[2]).any()
-        assert RECIPE.sample_array(run.model, run.vocabulary, 2, 1, 0).shape == (2, *shape[1:])
-    usual = [RECIPE.sample_array(run.model, run.vocabulary, 2, 1, None) for run in (ring, pictures)]
-    assert (usual[0] == RECIPE.sample_array(ring.model, ring.vocabulary, 2, 1, 0)).all()
-    assert (usual[1] == RECIPE.sample_array(pictures.model, pictures.vocabulary, 2, 1, 20)).all()
+        asked = Request(3, how=Sampling(seed=1))
+        fewer = RECIPE.sample(run.model, run.vocabulary, asked, replace(run.options, sampling_steps=9))
+        assert (fewer != drawn[0]).any()
+        with pytest.raises(SettingError, match="--temperature is of runs whose samples are strings"):
+            run.sample(3, temperature=0.5)
     with pytest.raises(SettingError, match="Of 20 steps of noise"):
-        RECIPE.sample_array(ring.model, ring.vocabulary, 3, 0, 21)
-    assert RECIPE.sample_array(ring.model, ring.vocabulary, 0, 0, 5).shape == (0, 2)
+        drawn_in(ring.model, ring.vocabulary, 3, Way(21, 1.0), 0)
+    assert drawn_in(ring.model, ring.vocabulary, 0, Way(5, 1.0), 0).shape == (0, 2)
 
 
 def test_samples_do_not_depend_on_how_many_are_drawn_before(ring):
     state = torch.get_rng_state()
-    RECIPE.sample_array(ring.model, ring.vocabulary, 3, 0, 5)
+    ring.sample(3)
     assert (torch.get_rng_state() == state).all()
+
+
+def test_what_it_makes_is_judged(ring, pictures):
+    samples, real = ring.score["samples"], ring.score["real"]
+    assert (samples["modes"], len(samples["by_class"]), samples["count"]) == (8, 8, 5000)
+    assert real["covered"] == 8
+    assert real["good_share"] > 0.98
+    assert samples["distance"] > real["distance"]
+    assert pictures.score["judge"]["trained_on"] > 0
+    assert sum(pictures.score["samples"]["by_class"]) == 256
 
 
 def whole(run):
@@ -151,9 +167,9 @@ def test_the_page_shows_the_bound_and_the_samples(ring, pictures):
     for run in (ring, pictures):
         page = write_report(run.path).read_text(encoding="utf-8")
         assert "The bound, term by term" in page
-        assert "What it draws" in page
+        assert "What it makes" in page
         assert "At most" in page
-        for name in ("bound", "samples", "strip", "over_training", "loss"):
+        for name in ("bound", "strip", "made", "beside", "by_class", "loss"):
             assert (run.path / "figures" / f"{name}.png").stat().st_size > 5000
 
 

@@ -24,7 +24,7 @@ from undertow.compiler.precision import resolved
 from undertow.data.batches import count
 from undertow.errors import SettingError
 from undertow.tasks.diffusion_made import drawn
-from undertow.tasks.diffusion_options import SAMPLING_STEPS, DiffusionOptions, Known, build_model, settled
+from undertow.tasks.diffusion_options import DiffusionOptions, Known, build_model, settled
 from undertow.tasks.diffusion_score import other_file, scored
 from undertow.tasks.examples import Examples, inspect_examples, read_examples
 from undertow.tasks.network import check_memory
@@ -37,7 +37,6 @@ from undertow.wiring.noising import simple_loss
 
 LOOKED_AT = {"points": 5000, "images": 512}  # examples of a look at validation
 TIMES = {"points": 4, "images": 1}  # that an example of a batch is met, each with a step and noise of its own
-ETA = 1.0  # of samples, where nothing is said
 PASSES = 8.0  # over points, where nothing is said
 STEPS_OF_IMAGES = 4500  # where nothing is said, and 4 passes at least
 LOOKED = {"points": (500, 50), "images": (16, 40)}  # samples of a look, and steps they are drawn in
@@ -193,14 +192,16 @@ class DiffusionRecipe:
         """What is understood of the data."""
         return inspect_examples(read_examples(options))
 
-    def sample(self, model: Diffusion, vocabulary: Known, request: Request) -> NDArray[Any]:
-        """New points [N, 2] in the mixture's scale, or images [N, C, Y, X] uint8, drawn as the recipe does by default.
+    def sample(
+        self, model: Diffusion, vocabulary: Known, request: Request, options: DiffusionOptions
+    ) -> NDArray[Any]:
+        """New points [N, 2] in the mixture's scale, or images [N, C, Y, X] uint8, in the run's steps and with its η.
 
         Raises:
             SettingError: what only strings can be asked for.
         """
         check_request(request)
-        way = Way(min(SAMPLING_STEPS[vocabulary.kind], model.noising.steps), ETA)
+        way = Way(settled(options, vocabulary).sampling_steps or 0, options.eta)
         return vocabulary.restored(drawn(model.eval(), vocabulary, request.count, way, request.how.seed))
 
 

@@ -246,7 +246,9 @@ class GanRecipe:
         """No tensor has rows that stand for something."""
         return {}
 
-    def sample(self, model: Adversaries, vocabulary: Subject, request: Request) -> NDArray[Any]:
+    def sample(
+        self, model: Adversaries, vocabulary: Subject, request: Request, options: GanOptions
+    ) -> NDArray[Any]:
         """New points [N, 2] in the mixture's scale, or images [N, C, Y, X] uint8.
 
         Raises:

@@ -209,7 +209,9 @@ class Names(OverCharacters):
         vocabulary = Vocabulary.of([*parts.train, *parts.validation, *parts.test], end=True)
         return NamesJob(NamesTask(build_network(options, vocabulary.size), vocabulary, parts, options), data)
 
-    def sample(self, model: NextToken, vocabulary: Vocabulary, request: Request) -> list[str]:
+    def sample(
+        self, model: NextToken, vocabulary: Vocabulary, request: Request, options: NamesOptions
+    ) -> list[str]:
         """New strings."""
         return sample_strings(model, vocabulary, request, longest=200)
 

@@ -226,7 +226,9 @@ class TextRecipe(OverCharacters):
         data = [_record("train", text)] + ([_record("test", test)] if test else [])
         return TextJob(task, text.vocabulary, data, None if test is None else test.ids)
 
-    def sample(self, model: NextToken, vocabulary: Vocabulary, request: Request) -> list[str]:
+    def sample(
+        self, model: NextToken, vocabulary: Vocabulary, request: Request, options: TextOptions
+    ) -> list[str]:
         """Goes on from the prefix; without one, from a line break or the first character there is."""
         if not request.prefix:
             begin = "\n" if "\n" in vocabulary.characters else vocabulary.characters[0]

@@ -83,7 +83,7 @@ class Trained(Run):
         """
         request = Request(count, prefix, length, Sampling(temperature, top_k, top_p, seed))
         sample = use_of(self.recipe, "sample")
-        return sample(self.model, self.vocabulary, request)
+        return sample(self.model, self.vocabulary, request, self.options)
 
     def predict(self, inputs: Sequence[str]) -> list[dict[str, Any]]:
         """The network's answer for each input, with what the recipe says beside it.
