@@ -56,4 +56,5 @@ def _next(recipe: Recipe, path: Path) -> str:
     """What can be done with the run now."""
     if hasattr(recipe, "sample") or hasattr(recipe, "sample_array"):
         return f"More samples: undertow sample {path}"
-    return f'Use it: undertow predict {path} "..."; why: undertow explain {path} "..."'
+    asked = "FILE" if recipe.unit == "image" else '"..."'
+    return f"Use it: undertow predict {path} {asked}; why: undertow explain {path} {asked}"
