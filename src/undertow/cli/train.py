@@ -54,7 +54,7 @@ def run(words: list[str]) -> int:
 
 def _next(recipe: Recipe, path: Path) -> str:
     """What can be done with the run now."""
-    if hasattr(recipe, "sample") or hasattr(recipe, "sample_array"):
+    if hasattr(recipe, "sample"):
         return f"More samples: undertow sample {path}"
     asked = "FILE" if recipe.unit == "image" else '"..."'
     return f"Use it: undertow predict {path} {asked}; why: undertow explain {path} {asked}"

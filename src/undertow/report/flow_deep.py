@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import re
 from collections import defaultdict
 from collections.abc import Callable, Sequence
@@ -14,6 +15,7 @@ from undertow.flow.records import Point
 from undertow.report import style, words
 
 LINES = 4  # kinds of module that are drawn, those met most often
+SMALLEST, LARGEST = 1e-300, 1e300  # that an axis may end at: its own margins would run over
 LEAST = 1e-38  # what is smaller is no number of float32 any more
 
 
@@ -51,12 +53,14 @@ def alike(points: Sequence[Point]) -> dict[str, list[tuple[int, Point]]]:
 
 def _lines(axes: Any, groups: dict[str, list[tuple[int, Point]]], norm: Callable[[Point], float]) -> None:
     axes.set_yscale("log")
-    ends = []
+    ends, drawn = [], []
     for (name, members), color in zip(groups.items(), style.LAYERS, strict=False):
-        told = [(n, value) for n, p in members if (value := norm(p) / p.size**0.5) > LEAST]
+        told = [(n, value) for n, p in members if LEAST < (value := norm(p) / p.size**0.5) < math.inf]
         if told:
             axes.plot(*zip(*told, strict=True), color=color, linewidth=1.5)
             ends.append((name, told[-1][1], color))
+            drawn += [value for _, value in told]
+    axes.set_ylim(max(min(drawn, default=1.0) / 2, SMALLEST), min(2 * max(drawn, default=1.0), LARGEST))
     low, high = axes.get_ylim()
     near = high < 300 * low  # powers of ten alone would leave one tick
     axes.yaxis.set_major_locator(LogLocator(numticks=7, subs=(1, 2, 5) if near else (1,)))
