@@ -53,6 +53,7 @@ def alike(points: Sequence[Point]) -> dict[str, list[tuple[int, Point]]]:
 
 def _lines(axes: Any, groups: dict[str, list[tuple[int, Point]]], norm: Callable[[Point], float]) -> None:
     axes.set_yscale("log")
+    axes.set_autoscaley_on(False)
     ends, drawn = [], []
     for (name, members), color in zip(groups.items(), style.LAYERS, strict=False):
         told = [(n, value) for n, p in members if LEAST < (value := norm(p) / p.size**0.5) < math.inf]
