@@ -15,7 +15,7 @@ from undertow.flow.records import Point
 from undertow.report import style, words
 
 LINES = 4  # kinds of module that are drawn, those met most often
-SMALLEST, LARGEST = 1e-300, 1e300  # that an axis may end at: its own margins would run over
+SMALLEST, LARGEST = 1e-200, 1e200  # that an axis may end at: its ticks would run over beyond
 LEAST = 1e-38  # what is smaller is no number of float32 any more
 
 
