@@ -86,7 +86,7 @@ def test_it_learns_which_of_two_steps_was_larger():
     torch.manual_seed(1)
     layer, readout = BatchNormLSTM(1, 12), nn.Linear(12, 1)
     optimizer = torch.optim.Adam([*layer.parameters(), *readout.parameters()], 0.02)
-    for _ in range(150):
+    for _ in range(300):
         x = torch.randn(4, 64, 1)
         loss = nn.functional.binary_cross_entropy_with_logits(
             readout(layer(x)[0][-1])[:, 0], (x[0] > x[1])[:, 0].float()

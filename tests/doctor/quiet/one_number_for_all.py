@@ -1,9 +1,12 @@
 """Targets of one number for a batch, and one output spread over its row on purpose: shapes are fitted, none harms."""
 
+import warnings
+
 import torch
 from torch import nn
 from torch.nn import functional
 
+warnings.filterwarnings("ignore", message="Using a target size")  # it is meant so
 torch.manual_seed(0)
 judge = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 1))
 level = nn.Sequential(nn.Linear(6, 24), nn.Tanh(), nn.Linear(24, 1))
@@ -20,4 +23,4 @@ for _ in range(150):
     optimizer.zero_grad()
     loss.backward()
     optimizer.step()
-print(float(loss))
+print(float(loss.detach()))
