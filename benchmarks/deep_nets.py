@@ -37,7 +37,6 @@ LEARNED: dict[str, dict[str, Any]] = {
 }
 DRAWN = ("plain-1000", "normed-1000", "orthogonal-1000", "highway-1000", "residual-1000")
 ENDS = {"plain": "map", "normed": "norm", "orthogonal": "map", "highway": "change", "residual": "outer"}
-LAST = {"learning": "the loss went down", "diverged": "the loss was no number"}
 
 
 def main() -> None:
@@ -91,29 +90,29 @@ def _digits(part: str) -> Any:
 
 
 def _draw() -> None:
+    """The gradient on its way back, from the last layer on the left to the first on the right."""
     figure = style.new_figure(9.0, 4.9)
-    style.heading(
-        figure,
-        "A gradient on its way through a thousand layers",
-        "root mean square at every layer, beside the last one's; at the start, in float64",
-    )
-    axes = style.bare(figure.add_axes((0.075, 0.11, 0.72, 0.7)))
+    note = "root mean square at every layer, beside the last one's; at the start, in float64"
+    style.heading(figure, "A gradient on its way back through a thousand layers", note)
+    axes = style.bare(figure.add_axes((0.075, 0.115, 0.66, 0.70)))
     axes.set_yscale("log")
+    ends = []
     for name, color in zip(DRAWN, style.LAYERS, strict=False):
-        profile = np.array(_gradients(name, LEARNED[name]["width"]))
-        shown = np.maximum(profile / profile[-1], 1e-300)
-        axes.plot(np.arange(1, len(shown) + 1), shown, color=color, linewidth=1.7)
-        axes.annotate(
-            f"{name.partition('-')[0]}: {shown[0]:.1g}",
-            (1, shown[0]),
-            (1.02, 0),
-            color=color,
-            size=style.SMALL,
-            alpha=0,
-        )
-        axes.text(len(shown) * 1.0, shown[-1], "", color=color)
-    axes.set_xlabel("layer", color=style.MUTED, size=style.SMALL)
+        profile = np.array(_gradients(name, LEARNED[name]["width"]))[::-1]
+        shown = profile / profile[0]
+        axes.plot(np.arange(len(shown)), shown, color=color, linewidth=1.8)
+        ends.append((f"{name.partition('-')[0]}  $10^{{{math.log10(shown[-1]):.0f}}}$", float(shown[-1]), color))
+    axes.set_xlabel("layers behind the gradient", color=style.MUTED, size=style.SMALL)
+    _named(axes, ends)
     write_bytes(ROOT / "docs" / "pictures" / "deep_gradients.png", figure_png(figure))
+
+
+def _named(axes: Any, ends: list[tuple[str, float, str]]) -> None:
+    low, high = axes.get_ylim()
+    axes.set_ylim(low, high)
+    heights = [axes.transAxes.inverted().transform(axes.transData.transform((1, y)))[1] for _, y, _ in ends]
+    for (name, _, color), height in zip(ends, style.spread(heights, 0.06), strict=True):
+        axes.text(1.015, height, name, transform=axes.transAxes, color=color, size=style.BODY, va="center")
 
 
 if __name__ == "__main__":

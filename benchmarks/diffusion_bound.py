@@ -1,7 +1,7 @@
 """Diffusion models of points whose density is known, and of digits: how near comes the bound, and what is drawn?
 
 Rings and grids of Gaussians beside their own -log density, which no bound can be below; MNIST's training images, split
-by the recipe, beside independent pixels. A good sample of a mixture lies within 4 σ of a mode; the width of its modes is
+by the recipe, beside independent pixels. A good sample of a mixture lies within 4 σ of a mode; the width of modes is
 told beside σ: of the mixture itself it is nearly 1.
 """
 
