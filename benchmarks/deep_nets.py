@@ -101,7 +101,9 @@ def _draw() -> None:
         profile = np.array(_gradients(name, LEARNED[name]["width"]))[::-1]
         shown = profile / profile[0]
         axes.plot(np.arange(len(shown)), shown, color=color, linewidth=1.8)
-        ends.append((f"{name.partition('-')[0]}  $10^{{{math.log10(shown[-1]):.0f}}}$", float(shown[-1]), color))
+        ends.append(
+            (f"{name.partition('-')[0]}  $10^{{{math.log10(shown[-1]):.0f}}}$", float(shown[-1]), color)
+        )
     axes.set_xlabel("layers behind the gradient", color=style.MUTED, size=style.SMALL)
     _named(axes, ends)
     write_bytes(ROOT / "docs" / "pictures" / "deep_gradients.png", figure_png(figure))
