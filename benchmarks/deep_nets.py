@@ -20,7 +20,7 @@ import undertow as ut
 from undertow.data.pictures_idx import read_array
 from undertow.nets.catalog import net
 from undertow.report import style
-from undertow.report.flow_deep import alike
+from undertow.report.flow_deep import alike, name_ends
 from undertow.report.save import figure_png, write_bytes
 
 LEARNED: dict[str, dict[str, Any]] = {
@@ -105,16 +105,8 @@ def _draw() -> None:
             (f"{name.partition('-')[0]}  $10^{{{math.log10(shown[-1]):.0f}}}$", float(shown[-1]), color)
         )
     axes.set_xlabel("layers behind the gradient", color=style.MUTED, size=style.SMALL)
-    _named(axes, ends)
+    name_ends(axes, ends, 0.06)
     write_bytes(ROOT / "docs" / "pictures" / "deep_gradients.png", figure_png(figure))
-
-
-def _named(axes: Any, ends: list[tuple[str, float, str]]) -> None:
-    low, high = axes.get_ylim()
-    axes.set_ylim(low, high)
-    heights = [axes.transAxes.inverted().transform(axes.transData.transform((1, y)))[1] for _, y, _ in ends]
-    for (name, _, color), height in zip(ends, style.spread(heights, 0.06), strict=True):
-        axes.text(1.015, height, name, transform=axes.transAxes, color=color, size=style.BODY, va="center")
 
 
 if __name__ == "__main__":

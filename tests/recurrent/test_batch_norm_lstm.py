@@ -83,10 +83,12 @@ def test_a_start_goes_on_where_the_walk_stopped(layer):
 
 
 def test_it_learns_which_of_two_steps_was_larger():
+    """The rate falls to nothing, as it would in earnest: running means lag behind weights that still move."""
     torch.manual_seed(1)
     layer, readout = BatchNormLSTM(1, 12), nn.Linear(12, 1)
     optimizer = torch.optim.Adam([*layer.parameters(), *readout.parameters()], 0.02)
-    for _ in range(300):
+    falling = torch.optim.lr_scheduler.LinearLR(optimizer, 1.0, 0.0, 400)
+    for _ in range(400):
         x = torch.randn(4, 64, 1)
         loss = nn.functional.binary_cross_entropy_with_logits(
             readout(layer(x)[0][-1])[:, 0], (x[0] > x[1])[:, 0].float()
@@ -94,10 +96,11 @@ def test_it_learns_which_of_two_steps_was_larger():
         optimizer.zero_grad()
         loss.backward()
         optimizer.step()
-    x = torch.randn(4, 500, 1)
+        falling.step()
+    x = torch.randn(4, 1000, 1)
     layer.eval()
     right = ((readout(layer(x)[0][-1])[:, 0] > 0) == (x[0] > x[1])[:, 0]).float().mean()
-    assert right > 0.93
+    assert right > 0.95
 
 
 def test_what_cannot_be(layer):

@@ -262,4 +262,4 @@ def test_json_keeps_what_pictures_are_made_of(told):
         score
     )
     source = Source("x", "idx", None, "", "", 0)
-    assert len(Pictures(made(2)[0], NAMES, source, 2).only([1])) == 1
+    assert len(Pictures(made(2)[0], NAMES, ("a", "b"), source, 2).only([1])) == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 from undertow.cli.output import Tables
@@ -16,20 +17,20 @@ from undertow.report.made_words import made_samples
 from undertow.report.table import print_table
 from undertow.report.translation_sections import held_out_pairs
 
+SHOWN: tuple[tuple[Callable[[dict[str, Any]], Any], Callable[[dict[str, Any]], None]], ...] = (
+    (held_out_classes, show_classes),
+    (held_out_pairs, show_translations),
+    (held_out_bound, show_diffusion),
+    (made_samples, show_made),
+)  # what a score may tell, and who shows it
+
 
 def show_score(score: dict[str, Any]) -> None:
     """The figures of a score, baselines beside them, and a few samples."""
-    if held_out_classes(score) is not None:
-        show_classes(score)
-        return
-    if held_out_pairs(score) is not None:
-        show_translations(score)
-        return
-    if held_out_bound(score) is not None:
-        show_diffusion(score)
-    if made_samples(score) is not None:
-        show_made(score)
-    if held_out_bound(score) is not None or made_samples(score) is not None:
+    tables = [show for told, show in SHOWN if told(score) is not None]
+    for show in tables:
+        show(score)
+    if tables:
         return
     rows = []
     for part in ("test", "validation"):

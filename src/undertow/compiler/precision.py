@@ -40,6 +40,11 @@ def resolved(precision: str) -> str:
     return "bfloat16" if has_unit() else "float32"
 
 
+def maps_in(precision: str) -> torch.autocast:
+    """For a pass of convolutions: where products round to bfloat16, every map does."""
+    return torch.autocast("cpu", torch.bfloat16, enabled=resolved(precision) == "bfloat16")
+
+
 @contextmanager
 def products_in(precision: str) -> Iterator[None]:
     """Set torch's switch for its products and for the kernels', and set it back."""

@@ -104,7 +104,7 @@ def inspect_labelled(
         "kept": len(texts),
         "characters": _characters(Vocabulary.of(texts, end=True)),
         "length": _lengths([len(text) for text in texts]),
-        "classes": _classes(labels),
+        "classes": class_counts(labels),
         "split": _split(texts, held),
         "leakage": _leakage(texts, held),
         "examples": [{"text": texts[at], "label": labels[at]} for at in _even(len(texts))],
@@ -146,7 +146,8 @@ def inspect_pairs(pairs: Pairs, validation: Pairs | None = None, test: Pairs | N
     }
 
 
-def _classes(labels: tuple[str, ...]) -> list[dict[str, Any]]:
+def class_counts(labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Of each label `label`, `count` and `share`, the most frequent first."""
     counts = sorted(Counter(labels).items(), key=lambda item: (-item[1], item[0]))
     return [{"label": label, "count": count, "share": count / len(labels)} for label, count in counts]
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from dataclasses import dataclass
-from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -55,6 +54,7 @@ class Pictures:
     Args:
         pixels: [N, C, Y, X] from 0 to 255; C is 1 (grey) or 3 (red, green, blue).
         labels: one each.
+        keys: a hash of the pixels of each: equal images have equal keys, in every file.
         source: the file or folder.
         rows: images met: the sum of those kept and of all below.
         duplicates: met again, pixel for pixel, with the same label; dropped.
@@ -64,6 +64,7 @@ class Pictures:
 
     pixels: Pixels
     labels: tuple[str, ...]
+    keys: tuple[str, ...]
     source: Source
     rows: int
     duplicates: int = 0
@@ -73,15 +74,10 @@ class Pictures:
     def __len__(self) -> int:
         return len(self.pixels)
 
-    @cached_property
-    def keys(self) -> tuple[str, ...]:
-        """A hash of the pixels of each: equal images have equal keys, in every file."""
-        return keys_of(self.pixels)
-
     def only(self, members: NDArray[np.int64] | list[int]) -> Pictures:
         """Some of them."""
-        chosen = tuple(self.labels[n] for n in members)
-        return Pictures(self.pixels[members], chosen, self.source, self.rows)
+        labels, keys = (tuple(of[n] for n in members) for of in (self.labels, self.keys))
+        return Pictures(self.pixels[members], labels, keys, self.source, self.rows)
 
 
 def read_pictures(path: str | Path, how: PictureLayout | None = None) -> Pictures:
@@ -128,8 +124,9 @@ def _reader(path: Path) -> Any:
 
 def _distinct(raw: Raw, repeats: bool) -> Pictures:
     first: dict[str, str] = {}
+    met = keys_of(raw.pixels)
     kept, duplicates, conflicts = [], 0, 0
-    for number, (key, label) in enumerate(zip(keys_of(raw.pixels), raw.labels, strict=True)):
+    for number, (key, label) in enumerate(zip(met, raw.labels, strict=True)):
         if repeats or key not in first:
             first.setdefault(key, label)
             kept.append(number)
@@ -137,6 +134,6 @@ def _distinct(raw: Raw, repeats: bool) -> Pictures:
             duplicates += 1
         else:
             conflicts += 1
-    labels = tuple(raw.labels[n] for n in kept)
+    labels, keys = (tuple(of[n] for n in kept) for of in (raw.labels, met))
     rows = len(raw.pixels) + raw.skipped
-    return Pictures(raw.pixels[kept], labels, raw.source, rows, duplicates, conflicts, raw.skipped)
+    return Pictures(raw.pixels[kept], labels, keys, raw.source, rows, duplicates, conflicts, raw.skipped)

@@ -67,15 +67,15 @@ def _lines(axes: Any, groups: dict[str, list[tuple[int, Point]]], norm: Callable
     axes.yaxis.set_major_locator(LogLocator(numticks=7, subs=(1, 2, 5) if near else (1,)))
     axes.yaxis.set_major_formatter(LogFormatterSciNotation(minor_thresholds=(9, 9)))
     axes.yaxis.set_minor_formatter(NullFormatter())
-    _named(axes, ends)
+    name_ends(axes, ends, 0.1)
 
 
-def _named(axes: Any, ends: Sequence[tuple[str, float, str]]) -> None:
+def name_ends(axes: Any, ends: Sequence[tuple[str, float, str]], gap: float) -> None:
     """Names beside the ends of their lines, moved apart where they would touch."""
     low, high = axes.get_ylim()
     axes.set_ylim(low, high)
     heights = [
         axes.transAxes.inverted().transform(axes.transData.transform((1, value)))[1] for _, value, _ in ends
     ]
-    for (name, _, color), height in zip(ends, style.spread(heights, 0.1), strict=True):
+    for (name, _, color), height in zip(ends, style.spread(heights, gap), strict=True):
         axes.text(1.015, height, name, transform=axes.transAxes, color=color, size=style.SMALL, va="center")

@@ -100,9 +100,7 @@ def _sides(points: list[Point]) -> tuple[list[float], list[float]]:
 
 def _label_right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
     """Name every line at its right end, moved apart where they are close."""
-    low, high = axes.get_ylim()
-    inches = axes.get_position().height * axes.figure.get_figheight()
-    places = style.spread([value for _, value, _ in labels], 0.185 * (high - low) / inches)
+    places = style.beside_lines(axes, [value for _, value, _ in labels])
     for (name, value, color), place in zip(labels, places, strict=True):
         weight = "normal" if color == style.MUTED else "bold"
         axes.annotate(

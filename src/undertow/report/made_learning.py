@@ -50,9 +50,7 @@ def _sides(points: list[tuple[float, float]]) -> tuple[list[float], list[float]]
 
 
 def _label_right(axes: Any, labels: list[tuple[str, float, str]]) -> None:
-    low, high = axes.get_ylim()
-    inches = axes.get_position().height * axes.figure.get_figheight()
-    places = style.spread([value for _, value, _ in labels], 0.185 * (high - low) / inches)
+    places = style.beside_lines(axes, [value for _, value, _ in labels])
     for (text, _, color), place in zip(labels, places, strict=True):
         axes.annotate(
             text, (1.015, place), xycoords=("axes fraction", "data"), color=color, size=style.SMALL + 0.4,

@@ -12,6 +12,7 @@ from undertow.report import words
 from undertow.report.made_pictures import beside, by_class, moments, strip
 from undertow.report.made_words import kind_of, made_samples
 from undertow.report.markup import Markup, picture, section
+from undertow.training.run import MADE
 from undertow.training.storage import read_array, read_json
 
 PICTURES = {
@@ -29,7 +30,7 @@ def made_sections(figures: dict[str, bytes]) -> Markup:
 
 def made_figures(run: Path, score: dict[str, Any] | None) -> dict[str, Figure]:
     """The pictures that the run's folder `made` and its score have records for."""
-    folder = run / "made"
+    folder = run / MADE
     steps = (
         sorted(int(file.stem) for file in folder.glob("*.npy") if file.stem.isdigit())
         if folder.is_dir()

@@ -86,6 +86,13 @@ def smoothed(points: Sequence[tuple[int, float]]) -> list[tuple[int, float]]:
     return [(sum(n for n, _ in p) // len(p), sum(x for _, x in p) / len(p)) for p in pieces]
 
 
+def beside_lines(axes: Any, values: Sequence[float]) -> list[float]:
+    """Heights for names at the right ends of lines, in data: near the values, apart enough to be read."""
+    low, high = axes.get_ylim()
+    inches = axes.get_position().height * axes.figure.get_figheight()
+    return spread(values, 0.185 * (high - low) / inches)
+
+
 def spread(wanted: Sequence[float], gap: float) -> list[float]:
     """Positions near the wanted ones that keep `gap` apart, in the same order.
 

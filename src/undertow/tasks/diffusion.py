@@ -20,7 +20,7 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from undertow.compiler.precision import resolved
+from undertow.compiler.precision import maps_in
 from undertow.data.batches import count
 from undertow.errors import SettingError
 from undertow.tasks.diffusion_made import drawn
@@ -88,8 +88,7 @@ class DiffusionTask:
 
     def rounding(self) -> AbstractContextManager[Any]:
         """While training, maps of images round as products do."""
-        rounded = self.known.images and resolved(self.options.precision) == "bfloat16"
-        return torch.autocast("cpu", torch.bfloat16, enabled=rounded)
+        return maps_in(self.options.precision if self.known.images else "float32")
 
     @cached_property
     def _fixed(self) -> tuple[Tensor, Tensor, Tensor]:

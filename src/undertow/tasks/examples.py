@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -15,36 +15,21 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.data.mixtures import MIXTURES, Mixture
-from undertow.data.pictures import PictureLayout, Pictures, read_pictures
-from undertow.data.split import split_by_hash
+from undertow.data.pictures import Pictures, read_pictures
 from undertow.errors import DataError, SettingError
 from undertow.tasks import remarks
+from undertow.tasks.picture_parts import PictureReading, record_of, split_pictures
 
 POINTS = {"train": 50_000, "validation": 5_000, "test": 5_000}  # drawn of a mixture
 
 
 @dataclass(frozen=True)
-class ExampleFiles:
+class ExampleFiles(PictureReading):
     """Files of images, or the name of a mixture."""
 
     data: tuple[str, ...] = ()
     """ring (8 Gaussians on a ring), grid (25 Gaussians); or images: an idx file, a folder with a folder of images for
     each label, a table of pixels."""
-    label: str | None = None
-    """Of a table: the column of labels."""
-    no_header: bool = False
-    """Of a table: the first row is data; columns are named 1, 2, 3, ..."""
-    encoding: str = "utf-8"
-    """Of a table."""
-    side: int | None = None
-    """Of a folder: images are scaled and cut to a square with this side."""
-    skip_bad: bool = False
-    """Leave bad images out, and say how many, in place of stopping."""
-
-    @property
-    def layout(self) -> PictureLayout:
-        """How images are held."""
-        return PictureLayout(self.label, not self.no_header, self.encoding, self.side, self.skip_bad)
 
 
 @dataclass(frozen=True, eq=False)
@@ -148,28 +133,13 @@ def _points(name: str, mixture: Mixture) -> Examples:
 def _images(read: Pictures) -> Examples:
     names = tuple(sorted(set(read.labels)))
     numbers = {name: n for n, name in enumerate(names)}
-    classes = np.array([numbers[label] for label in read.labels], dtype=np.int64)
-    place = {key: n for n, key in enumerate(read.keys)}
-    try:
-        split = split_by_hash(read.keys)
-    except DataError as error:
-        raise DataError(
-            f"{read.source.path}: {len(read)} images are too few; three parts are made of them."
-        ) from error
-    parts = []
-    for keys in (split.train, split.validation, split.test):
-        members = [place[key] for key in keys]
-        parts.append(Part(read.pixels[members].astype(np.float32) / 127.5 - 1, classes[members]))
-    source = asdict(read.source)
-    kept = {"rows": read.rows, "kept": len(read), "duplicates": read.duplicates, "conflicts": read.conflicts}
-    record = {
-        "role": "train",
-        "path": source["path"],
-        "sha256": source["sha256"],
-        **kept,
-        "skipped": read.skipped,
-    }
-    return Examples(*_three(parts), names, 1.0, None, [record])
+    parts = [_part(part, numbers) for part in split_pictures(read)]
+    return Examples(*_three(parts), names, 1.0, None, [record_of("train", read)])
+
+
+def _part(of: Pictures, numbers: dict[str, int]) -> Part:
+    classes = np.array([numbers[label] for label in of.labels], dtype=np.int64)
+    return Part(of.pixels.astype(np.float32) / 127.5 - 1, classes)
 
 
 def _three(parts: list[Part]) -> tuple[Part, Part, Part]:

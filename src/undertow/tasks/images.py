@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn import functional
 
 from undertow.blocks.binary import packed_net
-from undertow.compiler.precision import resolved
+from undertow.compiler.precision import maps_in
 from undertow.data.bag import majority
 from undertow.data.batches import count
 from undertow.data.pictures import read_pictures
@@ -66,7 +66,6 @@ class ImagesTask:
 
     def __post_init__(self) -> None:
         self.moved = self.options.moved()
-        self.rounded = resolved(self.options.precision) == "bfloat16"
 
     @property
     def steps_per_epoch(self) -> int:
@@ -84,7 +83,7 @@ class ImagesTask:
     def loss(self, batch: Batch, carried: list[Tensor]) -> StepLoss:
         """Mean nats an image; products in bfloat16 where the processor has a unit for it."""
         images = self.moved(batch.images).contiguous(memory_format=torch.channels_last)
-        with torch.autocast("cpu", torch.bfloat16, enabled=self.rounded):
+        with maps_in(self.options.precision):
             scores = self.model(images)
         return StepLoss(functional.cross_entropy(scores.float(), batch.labels), len(batch.labels))
 

@@ -5,8 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass, replace
 from typing import Any
 
-import numpy as np
-
+from undertow.data.inspection import class_counts
 from undertow.data.pictures import PictureLayout, Pictures, read_pictures
 from undertow.data.split import split_by_hash
 from undertow.errors import DataError, SettingError
@@ -14,16 +13,9 @@ from undertow.tasks import remarks
 
 
 @dataclass(frozen=True)
-class PictureFiles:
-    """Files of images and labels, and how they are read."""
+class PictureReading:
+    """How images are read."""
 
-    data: tuple[str, ...] = ()
-    """Images: an idx file (its labels are found beside it), a folder with a folder of images for each label, or a table
-    (CSV, TSV, JSON lines, Parquet) with a column of labels and one for each pixel."""
-    validation: str | None = None
-    """Images of their own to stop by; else a tenth of --data is held out."""
-    test: str | None = None
-    """Images of their own to score once at the end; else a tenth of --data is held out."""
     label: str | None = None
     """Of a table: the column of labels."""
     no_header: bool = False
@@ -35,21 +27,35 @@ class PictureFiles:
     skip_bad: bool = False
     """Leave bad images out, and say how many, in place of stopping."""
 
+    @property
+    def layout(self) -> PictureLayout:
+        """For the reader."""
+        return PictureLayout(self.label, not self.no_header, self.encoding, self.side, self.skip_bad)
+
+
+@dataclass(frozen=True)
+class PictureFiles(PictureReading):
+    """Files of images and labels, and how they are read."""
+
+    data: tuple[str, ...] = ()
+    """Images: an idx file (its labels are found beside it), a folder with a folder of images for each label, or a table
+    (CSV, TSV, JSON lines, Parquet) with a column of labels and one for each pixel."""
+    validation: str | None = None
+    """Images of their own to stop by; else a tenth of --data is held out."""
+    test: str | None = None
+    """Images of their own to score once at the end; else a tenth of --data is held out."""
+
     def check_files(self) -> None:
         """Refuse what does not go together."""
         if len(self.data) != 1:
             raise SettingError(f"--data takes one file or folder of images, got {len(self.data)}.")
-
-    @property
-    def layout(self) -> PictureLayout:
-        """How they are read."""
-        return PictureLayout(self.label, not self.no_header, self.encoding, self.side, self.skip_bad)
 
 
 @dataclass(frozen=True, eq=False)
 class PictureParts:
     """What is trained on, what stops the training, what is scored once at the end."""
 
+    whole: Pictures  # as --data holds them
     train: Pictures
     validation: Pictures
     test: Pictures
@@ -70,11 +76,11 @@ def read_picture_parts(files: PictureFiles) -> PictureParts:
         DataError: a file cannot be used, sizes differ between files, or every training image is also held out.
     """
     whole = read_pictures(files.data[0], files.layout)
-    records, held = [_record("train", whole)], {}
+    records, held = [record_of("train", whole)], {}
     for role, path in (("validation", files.validation), ("test", files.test)):
         if path:
             held[role] = read_pictures(path, replace(files.layout, repeats=True))
-            records.append(_record(role, held[role]))
+            records.append(record_of(role, held[role]))
             _check_alike(whole, held[role])
     out = {key for part in held.values() for key in part.keys}
     left = [n for n, key in enumerate(whole.keys) if key not in out]
@@ -82,24 +88,33 @@ def read_picture_parts(files: PictureFiles) -> PictureParts:
         raise DataError(
             "Every training image is also in the validation or test part: nothing is left to train on."
         )
-    train, found = _split(whole.only(left), 0.0 if files.validation else 0.1, 0.0 if files.test else 0.1)
-    parts = found | held
-    return PictureParts(train, parts["validation"], parts["test"], records, len(whole) - len(left))
+    shares = [0.0 if files.validation else 0.1, 0.0 if files.test else 0.1]
+    train, *found = split_pictures(whole.only(left), *shares)
+    validation, test = (
+        held.get(role, part) for role, part in zip(("validation", "test"), found, strict=True)
+    )
+    return PictureParts(whole, train, validation, test, records, len(whole) - len(left))
 
 
-def _split(whole: Pictures, validation: float, test: float) -> tuple[Pictures, dict[str, Pictures]]:
-    """By hash; what comes from a file of its own has a share of 0."""
+def split_pictures(
+    whole: Pictures, validation: float = 0.1, test: float = 0.1
+) -> tuple[Pictures, Pictures, Pictures]:
+    """To train on, for validation, for the test: by a hash of the pixels, in these shares.
+
+    Raises:
+        DataError: too few images.
+    """
     try:
         split = split_by_hash(whole.keys, validation, test)
     except DataError as error:
         raise DataError(
-            f"{whole.source.path}: {len(whole)} images are too few to be split into parts."
+            f"{whole.source.path}: {len(whole)} images are too few; they are split into parts."
         ) from error
     place = {key: n for n, key in enumerate(whole.keys)}
-    train, *held = (
+    train, stopping, scoring = (
         whole.only([place[key] for key in part]) for part in (split.train, split.validation, split.test)
     )
-    return train, {role: part for role, part in zip(("validation", "test"), held, strict=True) if len(part)}
+    return train, stopping, scoring
 
 
 def _check_alike(whole: Pictures, part: Pictures) -> None:
@@ -111,7 +126,8 @@ def _check_alike(whole: Pictures, part: Pictures) -> None:
         )
 
 
-def _record(role: str, read: Pictures) -> dict[str, Any]:
+def record_of(role: str, read: Pictures) -> dict[str, Any]:
+    """Of a file, for config.json."""
     return {
         "role": role,
         "path": read.source.path,
@@ -133,9 +149,7 @@ def inspect_pictures(files: PictureFiles) -> dict[str, Any]:
         and deviation of the pixels; classes (`label`, `count`, `share`); split; leakage of files of their own.
     """
     parts = read_picture_parts(files)
-    whole = read_pictures(files.data[0], files.layout)
-    names, counts = np.unique(np.array(whole.labels), return_counts=True)
-    order = np.argsort(-counts, kind="stable")
+    whole = parts.whole
     _, channels, high, wide = whole.pixels.shape
     record = parts.records[0]
     return {
@@ -146,10 +160,7 @@ def inspect_pictures(files: PictureFiles) -> dict[str, Any]:
         "size": {"width": wide, "height": high, "channels": channels},
         **{key: record[key] for key in ("rows", "duplicates", "conflicts", "skipped", "kept")},
         "pixels": {"mean": float(whole.pixels.mean()), "deviation": float(whole.pixels.std())},
-        "classes": [
-            {"label": str(names[n]), "count": int(counts[n]), "share": float(counts[n] / len(whole))}
-            for n in order
-        ],
+        "classes": class_counts(whole.labels),
         "split": {name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
         "leakage": parts.leaked if files.validation or files.test else None,
     }
