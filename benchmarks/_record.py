@@ -24,17 +24,20 @@ def data_file(name: str) -> Path:
     return folder / name
 
 
+def commit() -> str:
+    """Of this checkout."""
+    done = subprocess.run(["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False)
+    return done.stdout.strip()
+
+
 def keep(question: str, rows: list[dict[str, Any]], suffix: str = "", **more: Any) -> None:
     """Write benchmarks/results/NAME.json: question, command, machine, versions, commit, rows; NAME is the script's, and
     the suffix."""
     name = Path(sys.argv[0]).stem
-    commit = subprocess.run(
-        ["git", "rev-parse", "HEAD"], cwd=ROOT, capture_output=True, text=True, check=False
-    )
     document = {
         "question": question,
         "command": f"scripts/bench {shlex.join([name, *sys.argv[1:]])}",
-        "commit": commit.stdout.strip(),
+        "commit": commit(),
         **surroundings(),
         **more,
         "rows": rows,

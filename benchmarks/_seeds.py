@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import hashlib
+import json
+import os
 import resource
+import shutil
 import sys
 import tempfile
 import time
@@ -12,26 +16,61 @@ from pathlib import Path
 from statistics import mean, stdev
 from typing import Any
 
-from _record import keep, kept
+from _record import commit, keep, kept
 
 import undertow as ut
 from undertow.report.table import print_table
 from undertow.tasks.trained import Trained
+from undertow.training.storage import read_json, write_json
+
+COST = "cost.json"  # beside a run that is whole
 
 
 def trained_by_seed(
     recipe: str, seeds: Sequence[int], settings: Mapping[str, Any]
 ) -> list[tuple[Trained, dict[str, Any]]]:
-    """Every run, with what it cost."""
+    """Every run, with what it cost.
+
+    Runs are kept in $UNDERTOW_RUNS, where that is set: what is there whole, of the same commit and settings, is not
+    trained again, so that hours of seeds can be measured in several sittings.
+    """
+    place = os.environ.get("UNDERTOW_RUNS")
     found = []
     for seed in seeds:
-        folder = Path(tempfile.mkdtemp(prefix="undertow-bench-"))
-        began, cpu = time.perf_counter(), _cpu()
-        run = ut.train(recipe, out=folder / "run", seed=seed, **settings)
-        cost = {"minutes": (time.perf_counter() - began) / 60, "cpu_minutes": (_cpu() - cpu) / 60}
-        print(f"  {recipe} seed {seed}: {cost['minutes']:.1f} min", file=sys.stderr, flush=True)
-        found.append((run, cost))
+        folder = _folder(recipe, seed, settings, Path(place)) if place else _fresh()
+        found.append(_kept(folder) or _trained(folder, recipe, seed, settings))
     return found
+
+
+def _fresh() -> Path:
+    return Path(tempfile.mkdtemp(prefix="undertow-bench-"))
+
+
+def _folder(recipe: str, seed: int, settings: Mapping[str, Any], place: Path) -> Path:
+    """Named by what is trained: files by their names, for they may be unpacked anew each time."""
+    told = {key: value.name if isinstance(value, Path) else value for key, value in settings.items()}
+    text = json.dumps([commit(), told], sort_keys=True, default=str)
+    folder = place / f"{recipe}-{hashlib.sha256(text.encode()).hexdigest()[:12]}-{seed}"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+def _kept(folder: Path) -> tuple[Trained, dict[str, Any]] | None:
+    if not (folder / COST).exists():
+        return None
+    return ut.load(folder / "run"), read_json(folder / COST)
+
+
+def _trained(
+    folder: Path, recipe: str, seed: int, settings: Mapping[str, Any]
+) -> tuple[Trained, dict[str, Any]]:
+    began, cpu = time.perf_counter(), _cpu()
+    shutil.rmtree(folder / "run", ignore_errors=True)  # a run that was broken off
+    run = ut.train(recipe, out=folder / "run", seed=seed, **settings)
+    cost = {"minutes": (time.perf_counter() - began) / 60, "cpu_minutes": (_cpu() - cpu) / 60}
+    write_json(folder / COST, cost)
+    print(f"  {recipe} seed {seed}: {cost['minutes']:.1f} min", file=sys.stderr, flush=True)
+    return run, cost
 
 
 def rows_by_name(

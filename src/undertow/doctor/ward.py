@@ -108,7 +108,12 @@ class Ward:
     def together(self, jobs: Sequence[tuple[Ward, Arm, int]]) -> list[Outcome]:
         """Arms of this and other wards at their draws, some at a time."""
         with ThreadPoolExecutor(self.plan.workers) as pool:
-            return list(pool.map(lambda job: job[0].outcome(job[1], job[2], LONGEST), jobs))
+            try:
+                return list(pool.map(lambda job: job[0].outcome(job[1], job[2], LONGEST), jobs))
+            except BaseException:  # Ctrl-C: leaving the pool would wait for what runs
+                for ward, _, _ in jobs:
+                    ward.end()
+                raise
 
     def end(self) -> None:
         """Now."""

@@ -16,6 +16,7 @@ from types import TracebackType
 from typing import Any, NamedTuple
 
 import torch
+import torch.fx.traceback as fx_traceback
 from torch import Tensor, nn
 from torch.nn.modules import module as modules
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
@@ -29,7 +30,7 @@ from torch.utils.data import DataLoader, RandomSampler
 from undertow.doctor.seen.batches import Call, Calls, apart, by_network, first_tensor
 from undertow.doctor.seen.graph import MODULE, STRETCHED, Graph, count_now, reach, read_by_steps
 from undertow.doctor.seen.ledger import Ledger
-from undertow.doctor.seen.lines import Line, calling, calling_itself, ours
+from undertow.doctor.seen.lines import Line, calling, calling_itself, ours, stack
 from undertow.doctor.seen.losses import HEADS, losses_of, targets_of
 from undertow.doctor.seen.naming import name_of, networks_with
 from undertow.doctor.seen.patches import Patches
@@ -171,6 +172,7 @@ class Bedside:
         self._patches.replace(
             torch.jit, "script", self._patches.paused_in
         )  # it reads the source of what is called
+        self._patches.replace(fx_traceback, "format_stack", self._stack_kept)
         self._patches.replace(torch, "set_anomaly_enabled", self._anomaly_set)
         self._patches.replace(torch, "is_anomaly_enabled", lambda _: lambda: self._anomaly[0])
         self._patches.replace(torch, "is_anomaly_check_nan_enabled", lambda _: lambda: self._anomaly[1])
@@ -264,6 +266,15 @@ class Bedside:
             self._look(self.closely)
 
         return asked
+
+    def _stack_kept(self, torchs: Callable[[], list[str]]) -> Callable[[], list[str]]:
+        """Of every operation in a step that is looked at closely; torch's own where it was the script that asked."""
+
+        def kept() -> list[str]:
+            asked = self._anomaly[0] or fx_traceback.has_preserved_node_meta()
+            return torchs() if asked else stack()
+
+        return kept
 
     # ---- networks
 
