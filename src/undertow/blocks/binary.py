@@ -4,24 +4,19 @@
     backward straight through: ∂sign(x)/∂x is taken as 1 where |x| ≤ 1, and 0 beyond
 
 Real weights are kept for training and learn by small steps; what is used, and what is kept when training is over, is a
-bit each: `packed_net` gives a net whose weights really are bits (a 32nd of float32), and whose products of signs are
-counted by `popcount`. Images are padded with +1, so that every number that is multiplied is a sign.
+bit each: `undertow.nets.packed` gives a net whose weights really are bits (a 32nd of float32). Images are padded with
++1, so that every number that is multiplied is a sign.
 Sources: BinaryConnect, Courbariaux et al. 2015; binarised inputs, Hubara et al. 2016; α, Rastegari et al. 2016.
 Axes: B rows, I inputs, O outputs, C channels, Y and X places.
 """
 
 from __future__ import annotations
 
-import copy
 from typing import Any
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-from undertow.blocks import bits
-from undertow.blocks.popcount import panels, sign_product
 
 
 class _Sign(torch.autograd.Function):
@@ -95,68 +90,3 @@ class BinaryConv2d(nn.Conv2d):
     def forward(self, x: Tensor) -> Tensor:
         given = framed(sign(x) if self.activations else x, self.around, self.activations)
         return functional.conv2d(given, binarised(self.weight), self.bias, self.stride)
-
-
-class Packed(nn.Module):
-    """A binary layer for use: its weights as bits [O, bytes], α and bias as numbers; exactly what it was trained to be.
-
-    Args:
-        layer: BinaryLinear or BinaryConv2d.
-    """
-
-    bits: Tensor
-    scale: Tensor
-    bias: Tensor
-
-    def __init__(self, layer: BinaryLinear | BinaryConv2d) -> None:
-        super().__init__()
-        weight = layer.weight.detach().flatten(1)
-        self.inputs, self.activations = weight.shape[1], layer.activations
-        self.kernel = tuple(layer.kernel_size) if isinstance(layer, BinaryConv2d) else ()
-        self.stride = tuple(layer.stride) if isinstance(layer, BinaryConv2d) else ()
-        self.around = layer.around if isinstance(layer, BinaryConv2d) else 0
-        assert layer.bias is not None
-        self.register_buffer("bits", bits.packed(weight))
-        self.register_buffer("scale", scales(weight))
-        self.register_buffer("bias", layer.bias.detach().clone())
-        self._panels: tuple[int, Any] | None = None
-
-    def forward(self, x: Tensor) -> Tensor:
-        if not self.kernel:
-            return self._applied(x)
-        given = framed(x, self.around, self.activations)
-        sides = [(n - k) // s + 1 for n, k, s in zip(given.shape[2:], self.kernel, self.stride, strict=True)]
-        places = functional.unfold(given, self.kernel, stride=self.stride).transpose(1, 2)
-        y = self._applied(places.reshape(-1, self.inputs))
-        return y.view(len(x), -1, len(y.T)).transpose(1, 2).reshape(len(x), -1, *sides)
-
-    def _applied(self, x: Tensor) -> Tensor:
-        return self._product(x) * self.scale + self.bias
-
-    def _product(self, x: Tensor) -> Tensor:
-        if not self.activations:
-            return x @ bits.unpacked(self.bits, self.inputs, x.dtype).T
-        words = bits.packed(x).numpy().view(np.uint64)
-        sums = sign_product(words, self._laid(), self.inputs, torch.get_num_threads())
-        return torch.from_numpy(sums[:, : len(self.scale)])
-
-    def _laid(self) -> Any:
-        """The bits as the kernel reads them, laid out once for as long as they do not change."""
-        version = self.bits._version
-        if self._panels is None or self._panels[0] != version:
-            self._panels = version, panels(self.bits.numpy().view(np.uint64))
-        return self._panels[1]
-
-    def extra_repr(self) -> str:
-        return f"{self.inputs}, {len(self.scale)}, {self.bits.numel():,} bytes of bits"
-
-
-def packed_net(net: nn.Module) -> nn.Module:
-    """A copy of a net in eval mode in which every binary layer is bits."""
-    net = copy.deepcopy(net).eval()
-    if isinstance(net, BinaryLinear | BinaryConv2d):
-        return Packed(net)
-    for name, layer in list(net.named_modules()):
-        if isinstance(layer, BinaryLinear | BinaryConv2d):
-            net.set_submodule(name, Packed(layer))
-    return net

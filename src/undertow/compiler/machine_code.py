@@ -35,6 +35,7 @@ HELPERS = (
     "rounded.py",
     "rounded_pack.py",
     "rounded_product.py",
+    "sign_product.py",
     "tile.py",
     "tiles.py",
     "vector.py",

@@ -22,13 +22,13 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
-from undertow.blocks.binary import packed_net
 from undertow.compiler.precision import maps_in
 from undertow.data.bag import majority
 from undertow.data.batches import count
 from undertow.data.pictures import read_pictures
 from undertow.errors import SettingError
 from undertow.nets.catalog import net
+from undertow.nets.packed import packed_net
 from undertow.tasks.class_scores import judged, record, surely_wrong_at
 from undertow.tasks.classes import check_several, settle
 from undertow.tasks.explaining import Question
