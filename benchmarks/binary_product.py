@@ -1,11 +1,11 @@
 """Products of signs against float32: bytes of the weights, and the time of a square product on the same cores.
 
 Both in one process, in turns; medians of the runs and of their paired ratios, each run behind one of its own kind;
-`times_cold` is right behind one of the other kind, whose numbers fill the caches. The roofline: a vector of 512 bits needs
-one xor, one popcount and one sum, on two ports of which one alone can count (Intel, AVX-512): 1.5 cycles for 512
+`times_cold` is right behind one of the other kind, whose numbers fill the caches. The roofline: a vector of 512 bits
+needs one xor, one popcount and one sum, on two ports of which one alone can count (Intel, AVX-512): 1.5 cycles for 512
 products, where float32 needs 16, with two units that multiply and add 16 numbers a cycle. That is 10.7 times; the clock
-at which 1.5 cycles would be what was measured stands beside it (`roofline_ghz`): as far as it is below the
-processor's own, so far from the roofline.
+at which 1.5 cycles would be what was measured stands beside it (`roofline_ghz`): as far as it is below the processor's
+own, so far from the roofline.
 """
 
 from __future__ import annotations

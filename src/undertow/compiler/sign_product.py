@@ -141,7 +141,7 @@ def _loaded(build: Any, place: Any, kind: Any, align: int) -> Any:
 
 
 def _fetched(build: Any, rows: int, out: Any, line: Any) -> None:
-    """The lines that the sums will be written to, asked for before they are: that wait is hidden behind the counting."""
+    """The lines that the next rows' sums will be written to are asked for now: that wait hides behind the counting."""
     byte = ir.IntType(8).as_pointer()
     kind = ir.FunctionType(ir.VoidType(), [byte, INT32, INT32, INT32])
     fetch = get_or_insert_function(build.module, kind, "llvm.prefetch.p0")
