@@ -89,7 +89,7 @@ def test_verdict_and_command_are_told(names):
     page = Reader(write_report(names).read_text(encoding="utf-8"))
     assert "1.95 nats a character on 2,949 names it never saw; a bigram table gets 2.45" in page.text
     assert "95 % of 1,000 samples are new." in page.text
-    assert "undertow train names --data 'first names.txt' --cell lstm --hidden 256" in page.text
+    assert "undertow train names --data 'first names.txt' --hidden 256" in page.text
     assert "first run" in page.text
 
 

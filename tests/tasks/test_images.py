@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 import torch
 from tiny_runs import one_thread
+from torch import nn
 
 import undertow as ut
 from undertow.data.pictures import Pictures
@@ -13,8 +14,9 @@ from undertow.data.source import Source
 from undertow.errors import DataError, SettingError
 from undertow.tasks.image_figures import first_filters, sizes
 from undertow.tasks.images import ImagesTask, probabilities
+from undertow.tasks.images_options import ImagesOptions
 from undertow.tasks.linear_pixels import linear_pixels
-from undertow.tasks.seen_images import fitting
+from undertow.tasks.seen_images import Numbered, fitting
 from undertow.training.run import open_run
 
 NAMES = ("left", "right")
@@ -89,20 +91,45 @@ class Killed(BaseException):
     """Nothing of ours catches it."""
 
 
-def test_a_run_killed_and_resumed_is_the_run_unbroken(tmp_path, told, monkeypatch):
+def broken_off(folder, monkeypatch, at, **settings):
+    """The same run, killed at a step and resumed."""
     whole, steps = ImagesTask.loss, iter(range(1000))
 
     def dies(task, batch, carried):
-        if next(steps) == 25:
+        if next(steps) == at:
             raise Killed
         return whole(task, batch, carried)
 
     with monkeypatch.context() as patched:
         patched.setattr(ImagesTask, "loss", dies)
         with pytest.raises(Killed):
-            run(tmp_path)
+            run(folder, **settings)
     with one_thread():
-        again = ut.resume(tmp_path / "run")
+        return ut.resume(folder / "run")
+
+
+def test_a_run_of_convolutions_killed_and_resumed_is_the_run_unbroken(tmp_path, monkeypatch):
+    settings = {"net": "cnn", "width": 4, "steps": 24, "precision": "float32", "validations": 4}
+    for name in ("whole", "broken"):
+        (tmp_path / name).mkdir()
+    unbroken = run(tmp_path / "whole", **settings)
+    again = broken_off(tmp_path / "broken", monkeypatch, 15, **settings)
+    for name, value in unbroken.model.state_dict().items():
+        assert torch.equal(value, again.model.state_dict()[name]), name
+
+
+def test_an_image_that_would_be_left_alone_joins_those_before_it():
+    pixels, sides = made(17)
+    source = Source("x", "idx", None, "", "", 0)
+    part = Numbered(Pictures(pixels, tuple(NAMES[s] for s in sides), ("",) * 17, source, 17), sides)
+    task = ImagesTask(nn.Identity(), None, part, part, ImagesOptions(batch=8))
+    assert task.steps_per_epoch == 2
+    assert [len(batch.labels) for batch in task.batches(0, 0)] == [8, 9]
+    assert [len(batch.labels) for batch in task.batches(0, 1)] == [9]
+
+
+def test_a_run_killed_and_resumed_is_the_run_unbroken(tmp_path, told, monkeypatch):
+    again = broken_off(tmp_path, monkeypatch, 25)
     for name, value in told.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
     assert again.score["test"] == told.score["test"]
@@ -219,6 +246,16 @@ def test_a_linear_map_of_pixels_is_the_one_of_least_loss():
     assert np.abs(found - other.predict_proba(scaled)).max() < 5e-3
 
 
+def test_a_linear_map_takes_no_more_memory_than_it_may(monkeypatch):
+    pixels, sides = made(900)
+    whole = linear_pixels((pixels[:120], sides[:120]), pixels, 2)
+    monkeypatch.setattr("undertow.tasks.linear_pixels.NUMBERS", 64 * 120)
+    few = linear_pixels((pixels, sides), pixels, 2)
+    assert few.shape == whole.shape
+    assert (few.argmax(1) == sides).mean() > 0.9
+    assert probabilities(nn.Flatten(), torch.from_numpy(pixels)).shape == (900, 64)
+
+
 @pytest.mark.parametrize(
     ("settings", "said"),
     [
@@ -232,6 +269,7 @@ def test_a_linear_map_of_pixels_is_the_one_of_least_loss():
         ({"scale": 1}, "--scale must be below 1"),
         ({"side": 8}, "idx file, which has no --side"),
         ({"betas": (0.9, 1.0)}, "--betas"),
+        ({"batch": 1, "net": "cnn"}, "needs two images"),
     ],
 )
 def test_settings_that_cannot_be(file, tmp_path, settings, said):

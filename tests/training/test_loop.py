@@ -13,6 +13,7 @@ from undertow.errors import StorageError
 from undertow.training import history, loop
 from undertow.training.budget import Budget
 from undertow.training.checkpoints import load_best
+from undertow.training.loop import Judged
 from undertow.training.optimizer import build_optimizer
 
 
@@ -314,3 +315,11 @@ def test_the_display_is_closed_where_the_history_cannot_be(tmp_path, monkeypatch
     with pytest.raises(StorageError, match="the disk is full"):
         fit(tmp_path / "run", toy(), display=log)
     assert log.closed == 1
+
+
+def test_of_two_that_are_as_good_the_one_behind_tells(tmp_path, monkeypatch):
+    task, behind = toy(), iter([0.5, 0.3, 0.4, 0.2])
+    monkeypatch.setattr(task, "validate", lambda: Judged(0.25, {"nats_per_char": 1.0}, behind=next(behind)))
+    position, run = fit(tmp_path / "run", task, steps=40, validations=4)
+    assert [event["best"] for event in run.history.of("validation")] == [True, True, False, True]
+    assert (position.best, position.best_behind, position.stale) == (0.25, 0.2, 0)

@@ -83,3 +83,31 @@ def test_state_of_another_model_is_refused():
     small = build_optimizer(Training(), nn.Linear(3, 2))
     with pytest.raises(RunError, match="another model"):
         restore_optimizer(small, optimizer_tensors(optimizer))
+
+
+def test_weights_of_another_layout_go_on_as_if_unbroken():
+    """Images are channels last; a checkpoint is row by row."""
+
+    def made():
+        torch.manual_seed(3)
+        model = nn.Conv2d(3, 5, 3).to(memory_format=torch.channels_last)
+        return model, build_optimizer(Training(learning_rate=0.1), model)
+
+    def stepped(model, optimizer, number):
+        torch.manual_seed(number)
+        optimizer.zero_grad()
+        model(torch.randn(2, 3, 6, 6)).square().mean().backward()
+        optimizer.step()
+
+    model, optimizer = made()
+    stepped(model, optimizer, 1)
+    weights = {key: value.clone() for key, value in model.state_dict().items()}
+    kept = {key: value.contiguous().clone() for key, value in optimizer_tensors(optimizer).items()}
+    other, fresh = made()
+    other.load_state_dict(weights)
+    restore_optimizer(fresh, kept)
+    for number in (2, 3):
+        stepped(model, optimizer, number)
+        stepped(other, fresh, number)
+    for mine, theirs in zip(values(model), values(other), strict=True):
+        assert torch.equal(mine, theirs)

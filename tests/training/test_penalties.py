@@ -325,3 +325,10 @@ def test_a_cell_without_a_square_recurrent_matrix_is_told(monkeypatch):
     monkeypatch.setattr(cells.RNN, "recurrent", ("u",))
     with pytest.raises(CellError, match=r"RNN has no weight 'u'.*recurrent"):
         penalty(Training(spectral_penalty=1.0), layer, torch.zeros(()), [])
+
+
+@pytest.mark.parametrize("name", ["omega_penalty", "jacobian_penalty"])
+def test_a_network_without_steps_is_told(name):
+    options = Training(**{name: 1.0})
+    with pytest.raises(SettingError, match="this network has none"):
+        penalty(options, nn.Linear(2, 2), torch.ones((), requires_grad=True), [])

@@ -13,9 +13,6 @@ def command(config: dict[str, Any]) -> str:
     files = [str(entry["path"]) for entry in read if entry.get("path")]
     if files and not options.get("data"):
         told += ["--data", *files]
-    name = (config.get("cell") or {}).get("name")
-    if name and not options.keys() & {"cell", "net"}:
-        told += ["--cell", str(name)]
     for key, value in changed.items():
         flag = key.replace("_", "-")
         if isinstance(value, bool):

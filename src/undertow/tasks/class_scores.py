@@ -57,4 +57,7 @@ def judged(p: NDArray[np.float64], labels: NDArray[np.int64], keep: str, unit: s
     """Nats a unit, and how many are right: what the best weights are told by is asked for."""
     nats = float(-np.log(np.maximum(p[np.arange(len(p)), labels], 1e-12)).mean())
     right = float((p.argmax(1) == labels).mean())
-    return Judged(nats if keep == "nats" else 1 - right, {f"nats_per_{unit}": nats, "accuracy": right})
+    figures = {f"nats_per_{unit}": nats, "accuracy": right}
+    return (
+        Judged(nats, figures) if keep == "nats" else Judged(1 - right, figures, behind=nats, called="error")
+    )

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional
 
+from undertow.blocks.norms import BatchNorm
 from undertow.compiler.precision import maps_in
 from undertow.data.bag import majority
 from undertow.data.batches import count
@@ -44,6 +45,7 @@ from undertow.training.loop import Judged, StepLoss
 from undertow.wiring.of_images import OfImages
 
 ROWS = 512  # images side by side where nothing is learned
+NUMBERS = 1 << 22  # in all of them
 FORMAT = 1
 
 
@@ -69,14 +71,18 @@ class ImagesTask:
 
     @property
     def steps_per_epoch(self) -> int:
-        """Batches in one pass."""
-        return count(len(self.train.labels), self.options.batch)
+        """Batches in one pass; an image that would be left alone joins those before it: a norm over the batch needs
+        two."""
+        images, batch = len(self.train.labels), self.options.batch
+        return max(1, count(images, batch) - (images % batch == 1))
 
     def batches(self, epoch: int, first: int) -> Iterator[Batch]:
         """The batches of one epoch, in an order of its own."""
         order = np.random.default_rng([self.options.seed, epoch]).permutation(len(self.train.labels))
         for number in range(first, self.steps_per_epoch):
-            members = torch.from_numpy(order[number * self.options.batch :][: self.options.batch])
+            last = number + 1 == self.steps_per_epoch
+            end = None if last else (number + 1) * self.options.batch
+            members = torch.from_numpy(order[number * self.options.batch : end])
             images = self.train.pixels[members] / 255
             yield Batch(images, torch.from_numpy(self.train.labels)[members])
 
@@ -193,6 +199,10 @@ class Images:
             numbered(part, seen, options.skip_bad) for part in (parts.train, parts.validation, parts.test)
         )
         model = self.build(options, seen)
+        if options.batch == 1 and any(isinstance(part, BatchNorm) for part in model.modules()):
+            raise SettingError(
+                f"--batch 1: {options.net} has a norm over the batch, which needs two images at least."
+            )
         model.learn_scale(parts.train.pixels)
         return ImagesJob(ImagesTask(model, seen, train, validation, options), parts, test, parts.remarks)
 
@@ -279,8 +289,9 @@ def probabilities(model: nn.Module, pixels: Tensor) -> NDArray[np.float64]:
     """
     found = []
     with torch.no_grad():
-        for at in range(0, len(pixels), ROWS):
-            images = pixels[at : at + ROWS].contiguous(memory_format=torch.channels_last)
+        rows = max(1, min(ROWS, NUMBERS // max(1, pixels[0].numel()))) if len(pixels) else ROWS
+        for at in range(0, len(pixels), rows):
+            images = pixels[at : at + rows].contiguous(memory_format=torch.channels_last)
             found.append(torch.softmax(model(images).double(), -1).numpy())
     return np.concatenate(found)
 

@@ -16,6 +16,8 @@ from torch.nn import functional
 from undertow.errors import DataError
 
 MOST = 20_000  # images that it learns from
+NUMBERS = 1 << 26  # pixels of all of them together: four bytes each, and three times that while it is fitted
+LEAST = 100  # images, however large they are
 ROUNDS = 100  # of L-BFGS
 STRENGTH = 0.01
 
@@ -26,7 +28,8 @@ def linear_pixels(
     """How probable is each class for these images, judged by a weight for each pixel?
 
     Args:
-        train: images [N, ...] and the class of each [N]; of very many, evenly chosen ones are learned from.
+        train: images [N, ...] and the class of each [N]; of very many, or very large ones, evenly chosen ones
+            are learned from.
         pixels: images to be judged.
         classes: C.
 
@@ -36,14 +39,15 @@ def linear_pixels(
     Raises:
         DataError: no training image.
     """
-    chosen = np.unique(np.linspace(0, len(train[0]) - 1, min(len(train[0]), MOST)).astype(int))
-    if not len(chosen):
+    if not len(train[0]):
         raise DataError("A linear map of pixels learns from images, and there is none.")
+    most = min(len(train[0]), MOST, max(LEAST, NUMBERS // train[0][0].size))
+    chosen = np.unique(np.linspace(0, len(train[0]) - 1, most).astype(int))
     x, labels = _flat(train[0][chosen]), torch.from_numpy(train[1][chosen])
     mean, deviation = x.mean(0), x.std() + 1e-6
     weights = torch.zeros(x.shape[1], classes, requires_grad=True)
     offsets = torch.zeros(classes, requires_grad=True)
-    x = (x - mean) / deviation
+    x = x.sub_(mean).div_(deviation)
     search = torch.optim.LBFGS([weights, offsets], max_iter=ROUNDS, line_search_fn="strong_wolfe")
 
     def loss() -> Tensor:
@@ -55,9 +59,13 @@ def linear_pixels(
 
     with torch.enable_grad():
         search.step(loss)  # type: ignore[no-untyped-call]
+    rows = max(1, NUMBERS // 4 // max(1, train[0][0].size))
     with torch.no_grad():
-        scores = ((_flat(pixels) - mean) / deviation) @ weights + offsets
-    return torch.softmax(scores.double(), -1).numpy()
+        parts = [
+            ((_flat(pixels[at : at + rows]) - mean) / deviation) @ weights + offsets
+            for at in range(0, max(len(pixels), 1), rows)
+        ]
+    return torch.softmax(torch.cat(parts).double(), -1).numpy()
 
 
 def _flat(pixels: NDArray[np.uint8]) -> Tensor:

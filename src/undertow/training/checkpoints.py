@@ -30,6 +30,7 @@ class Position:
     seconds: float = 0.0
     validations: int = 0
     best: float = float("inf")
+    best_behind: float = float("inf")  # what tells two that are as good
     best_step: int = 0
     stale: int = 0  # validations since the best
     finished: str = ""  # why it ended, or empty
@@ -161,8 +162,8 @@ def _read_position(path: Path) -> Position:
     header = msgspec.json.decode(data[8 : 8 + int.from_bytes(data[:8], "little")])
     try:
         numbers: dict[str, Any] = msgspec.json.decode(header["__metadata__"]["position"])
-        best = numbers.pop("best")
-        return Position(**numbers, best=float("inf") if best is None else best)
+        numbers |= {key: float("inf") for key, value in numbers.items() if value is None}
+        return Position(**numbers)
     except (KeyError, TypeError, msgspec.DecodeError) as error:
         raise RunError(
             f"{path} is damaged (it names no position). Restore it from a copy, or train again."
@@ -170,9 +171,7 @@ def _read_position(path: Path) -> Position:
 
 
 def _numbers(position: Position) -> dict[str, Any]:
-    numbers = asdict(position)
-    numbers["best"] = None if position.best == float("inf") else position.best
-    return numbers
+    return {key: None if value == float("inf") else value for key, value in asdict(position).items()}
 
 
 def _write(path: Path, tensors: dict[str, Tensor], numbers: dict[str, str] | None = None) -> None:

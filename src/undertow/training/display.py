@@ -22,6 +22,7 @@ class Moment:
     per_second: float
     validation: float | None
     best: float | None
+    called: str = ""  # what validation measures, where it is not the loss
 
 
 class Display(Protocol):
@@ -110,7 +111,7 @@ def display_for(quiet: bool = False, unit: str = "characters") -> Display:
 def _words(moment: Moment, unit: str) -> str:
     parts = [f"loss {moment.loss:.3f}"]
     if moment.validation is not None:
-        parts.append(f"validation {moment.validation:.4f}")
+        parts.append(f"validation {moment.called + ' ' if moment.called else ''}{moment.validation:.4f}")
     if moment.best is not None:
         parts.append(f"best {moment.best:.4f}")
     parts.append(f"{_short(moment.per_second)} {unit}/s")

@@ -66,6 +66,8 @@ class Judged:
     value: float  # lower is better: by it weights are kept, and training stops
     figures: dict[str, float]  # for the history, by their names there
     made: NDArray[Any] | None = None  # what it makes by now, kept as made/STEP.npy
+    behind: float = 0.0  # tells two whose value is the same; lower is better
+    called: str = ""  # the value, where it is not measured as the loss is
 
 
 class Task(Protocol):
@@ -138,6 +140,7 @@ class _Trainer:
         self.history = HistoryWriter(run.path / "history.jsonl")
         self.tally = _Tally()
         self.validation: float | None = None
+        self.called = ""
         self.watch: Watch | None = None
         self.origin: NonFinite | None = None  # of the first number that was none
         self.clock = time.monotonic() - self.bench.position.seconds
@@ -246,7 +249,7 @@ class _Trainer:
         best = None if math.isinf(position.best) else position.best
         progress = self.budget.progress(position.step, position.seconds)
         self.display.show(
-            Moment(progress, position.step, position.seconds, loss, speed, self.validation, best)
+            Moment(progress, position.step, position.seconds, loss, speed, self.validation, best, self.called)
         )
         self.tally = _Tally()
 
@@ -282,10 +285,11 @@ class _Trainer:
         position, began = self.bench.position, time.monotonic()
         with self.weights_in_use():
             judged = self.task.validate()
-        self.validation = judged.value
-        better = self.validation < position.best
+        self.validation, self.called = judged.value, judged.called
+        better = (judged.value, judged.behind) < (position.best, position.best_behind)
         if better:
-            position.best, position.best_step, position.stale = self.validation, position.step, 0
+            position.best, position.best_behind = judged.value, judged.behind
+            position.best_step, position.stale = position.step, 0
             save_best(self.run, self.bench)
         else:
             position.stale += 1

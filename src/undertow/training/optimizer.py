@@ -59,3 +59,10 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, Tensor]
         )
     whole["state"] = state
     optimizer.load_state_dict(whole)
+    for (
+        weight,
+        entries,
+    ) in optimizer.state.items():  # kept row by row; a fused step wants them laid out as the weight is
+        for name, value in entries.items():
+            if isinstance(value, Tensor) and value.shape == weight.shape:
+                entries[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)

@@ -35,6 +35,11 @@ def needs_passages(options: Training) -> bool:
 def penalty(options: Training, model: nn.Module, loss: Tensor, passages: Sequence[Passage]) -> Tensor:
     """The weighted sum of the penalties asked for; a zero where none is."""
     total = loss.new_zeros(())
+    if needs_passages(options) and not passages:
+        raise SettingError(
+            "--omega-penalty and --jacobian-penalty look at the steps of a recurrence, and this network has none. "
+            "Leave them out."
+        )
     if options.omega_penalty:
         total = total + options.omega_penalty * omega(loss, passages)
     if options.jacobian_penalty:

@@ -24,6 +24,7 @@ from undertow.doctor.verdict import Verdict
 LEAST = 4  # layers
 FADED = 1e-3  # of the last layer's gradient is left at the first
 FACTOR = 0.55  # a layer, or less
+SLOWLY = 0.97  # over very many layers a factor near 1 does it, where nothing is left and nothing is learned
 NOTHING = 1e-6  # less is no gradient at all, whatever the loss does
 
 
@@ -35,7 +36,7 @@ def stack_of(layers: list[Layer]) -> list[tuple[Layer, float]]:
 def judge(case: Case) -> Verdict | None:
     """Asked of the steps looked at closely."""
     stacks = [stack for s in case.finite_studies if len(stack := stack_of(s.layers)) >= LEAST]
-    faded = [stack for stack in stacks if _fades(stack)]
+    faded = [stack for stack in stacks if _fades(stack, case.stuck)]
     if not faded or 2 * len(faded) < len(stacks):
         return None
     stack = faded[-1]
@@ -44,8 +45,8 @@ def judge(case: Case) -> Verdict | None:
         return None
     return found(
         0.95 if case.stuck and case.players == 1 else 0.75,
-        f"The gradient loses a factor of {1 / factor:.1f} with every layer downward: at {stack[0][0].parameter} "
-        f"{ratio:.0e} of it is left ({len(stack)} layers).",
+        f"The gradient loses a factor of {1 / factor:.{1 if factor < FACTOR else 2}f} with every layer downward: at "
+        f"{stack[0][0].parameter} {ratio:.0e} of it is left ({len(stack)} layers).",
         place_of(stack[0][0]),
         layers=len(stack),
         left=ratio,
@@ -54,10 +55,11 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-def _fades(stack: list[tuple[Layer, float]]) -> bool:
+def _fades(stack: list[tuple[Layer, float]], stuck: bool) -> bool:
     if min(g for _, g in stack[1:]) <= 0:
         return False
-    return stack[0][1] < FADED * stack[-1][1] and _factor(stack) < FACTOR
+    left, factor = stack[0][1] / stack[-1][1], _factor(stack)
+    return (left < FADED and factor < FACTOR) or (left < NOTHING and factor < SLOWLY and stuck)
 
 
 def _factor(stack: list[tuple[Layer, float]]) -> float:
