@@ -14,13 +14,14 @@ import numpy as np
 import torch
 from _record import ROOT, data_file
 from _seeds import rows_by_name, spread, trained_by_seed
+from torch import Tensor, nn
 from torch.nn import functional
 
 import undertow as ut
 from undertow.data.pictures_idx import read_array
 from undertow.nets.catalog import net
 from undertow.report import style
-from undertow.report.flow_deep import alike, name_ends
+from undertow.report.flow_deep import name_ends
 from undertow.report.save import figure_png, write_bytes
 
 LEARNED: dict[str, dict[str, Any]] = {
@@ -33,10 +34,10 @@ LEARNED: dict[str, dict[str, Any]] = {
     "orthogonal-1000": {"width": 32, "steps": 400, "learning_rate": 1e-4},
     "highway-1000": {"width": 32, "steps": 400, "learning_rate": 1e-3},
     "residual-1000": {"width": 32, "steps": 400, "learning_rate": 1e-3},
-    "residual-10000": {"width": 16, "steps": 200, "learning_rate": 1e-3},
+    # without the doctor, who would read a hundred thousand operations at each look
+    "residual-10000": {"width": 16, "steps": 200, "learning_rate": 1e-3, "watch": 1, "doctor": False},
 }
 DRAWN = ("plain-1000", "normed-1000", "orthogonal-1000", "highway-1000", "residual-1000")
-ENDS = {"plain": "map", "normed": "norm", "orthogonal": "map", "highway": "change", "residual": "outer"}
 
 
 def main() -> None:
@@ -76,13 +77,16 @@ def _gradients(name: str, width: int) -> list[float]:
     made = net(name, (1, 28, 28), 10, width).double()
     pixels, labels = (_digits(part)[:128] for part in ("images-idx3", "labels-idx1"))
     x = (torch.from_numpy(pixels.astype(np.float64)) - 33.3) / 78.6
-    with ut.watch(made, every=1) as flow:
-        functional.cross_entropy(made(x[:, None]), torch.from_numpy(labels.astype(np.int64))).backward()
-    kind = name.partition("-")[0]
-    [members] = [
-        found for told, found in alike(flow.records[0].depth).items() if f"layers.·.{ENDS[kind]} " in told
-    ]
-    return [(point.gradient_norm or 0.0) / point.size**0.5 for _, point in members]
+    outputs: list[Tensor] = []
+
+    def met(layer: nn.Module, given: object, y: Tensor) -> None:
+        y.retain_grad()
+        outputs.append(y)
+
+    for layer in made.get_submodule("layers").children():
+        layer.register_forward_hook(met)
+    functional.cross_entropy(made(x[:, None]), torch.from_numpy(labels.astype(np.int64))).backward()  # type: ignore[no-untyped-call]
+    return [float(y.grad.square().mean().sqrt()) for y in outputs if y.grad is not None]
 
 
 def _digits(part: str) -> Any:

@@ -49,3 +49,9 @@ def test_it_learns():
         loss.backward()
         optimizer.step()
     assert float((net(x).argmax(1) == labels).double().mean()) > 0.95
+
+
+def test_what_is_no_number_does_not_pass_for_one():
+    x = torch.tensor([1.0, torch.nan, -torch.inf])
+    assert torch.equal(sign(x).isnan(), x.isnan())
+    assert sign(x)[2] == -1

@@ -64,3 +64,17 @@ def test_weights_that_change_are_laid_out_anew():
     first.bits = second.bits
     first.scale, first.bias = second.scale, second.bias
     torch.testing.assert_close(first(x), second(x))
+
+
+@pytest.mark.parametrize("activations", [True, False])
+def test_rows_may_have_axes_of_their_own(activations):
+    layer, x = BinaryLinear(70, 20, activations), torch.randn(2, 5, 70)
+    torch.testing.assert_close(Packed(layer)(x), layer(x), rtol=1e-5, atol=1e-5)
+    torch.testing.assert_close(Packed(layer)(x[0, 0]), layer(x[0, 0]), rtol=1e-5, atol=1e-5)
+
+
+def test_a_layer_that_is_used_twice_stays_one():
+    layer = BinaryLinear(20, 20)
+    net = packed_net(nn.Sequential(layer, layer))
+    assert isinstance(net[1], Packed)
+    assert net[0] is net[1]

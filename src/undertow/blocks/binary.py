@@ -23,7 +23,8 @@ class _Sign(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor) -> Tensor:
         ctx.save_for_backward(x)
-        return torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+        signs = torch.where(x >= 0, 1.0, -1.0).to(x.dtype)
+        return torch.where(x.isnan(), x, signs)  # what is no number must not pass for one
 
     @staticmethod
     def backward(ctx: Any, gradient: Tensor) -> Tensor:

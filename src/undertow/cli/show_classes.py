@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.cli.output import Tables
+from undertow.report import words
 from undertow.report.class_words import percent, unit_of
 from undertow.report.image_sections import weighed
 from undertow.report.table import print_table
@@ -44,7 +45,7 @@ def _figures(of: dict[str, Any]) -> dict[str, Any]:
         "right": percent(of["accuracy"]),
         f"by chance of the {unit}s": f"{percent(low)} to {percent(high)}",
         "macro-F1": f"{of['macro_f1']:.3f}",
-        f"nats a {unit}": f"{of[f'nats_per_{unit}']:.3f}",
+        f"nats {words.a(unit)}": f"{of[f'nats_per_{unit}']:.3f}",
         "calibration error": percent(of["calibration_error"]),
         f"{unit}s": f"{of[f'{unit}s']:,}",
     }

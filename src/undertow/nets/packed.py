@@ -54,7 +54,7 @@ class Packed(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         if not self.kernel:
-            return self._applied(x)
+            return self._applied(x.reshape(-1, self.inputs)).view(*x.shape[:-1], -1)
         given = framed(x, self.around, self.activations)
         sides = [(n - k) // s + 1 for n, k, s in zip(given.shape[2:], self.kernel, self.stride, strict=True)]
         places = functional.unfold(given, self.kernel, stride=self.stride).transpose(1, 2)
@@ -94,7 +94,9 @@ def packed_net(net: nn.Module) -> nn.Module:
     net = copy.deepcopy(net).eval()
     if isinstance(net, BinaryLinear | BinaryConv2d):
         return Packed(net)
-    for name, layer in list(net.named_modules()):
+    made: dict[nn.Module, Packed] = {}  # a layer that is used in two places stays one
+    for name, layer in list(net.named_modules(remove_duplicate=False)):
         if isinstance(layer, BinaryLinear | BinaryConv2d):
-            net.set_submodule(name, Packed(layer))
+            made[layer] = made.get(layer) or Packed(layer)
+            net.set_submodule(name, made[layer])
     return net

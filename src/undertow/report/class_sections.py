@@ -67,7 +67,7 @@ def _beside(score: dict[str, Any], own: dict[str, Any]) -> Markup:
         [name, percent(of["accuracy"]), f"{of['macro_f1']:.3f}", words.nats(of[f"nats_per_{unit}"])]
         for name, of in told.items()
     ]
-    return _table(["who", "told rightly", "macro-F1", f"nats a {unit}"], rows)
+    return _table(["who", "told rightly", "macro-F1", f"nats {words.a(unit)}"], rows)
 
 
 def _wrong(entries: list[dict[str, Any]]) -> Markup:

@@ -37,9 +37,14 @@ def loss(value: float) -> str:
     return nats(value) if abs(value) >= 0.2 else f"{value:.3g}"
 
 
+def a(unit: str) -> str:
+    """a text, an image"""
+    return f"an {unit}" if unit[0] in "aeiou" else f"a {unit}"
+
+
 def loss_note(unit: str) -> str:
     """What a loss is, under its picture."""
-    return OTHER_LOSSES[unit][1] if unit in OTHER_LOSSES else f"nats a {unit}: lower is better"
+    return OTHER_LOSSES[unit][1] if unit in OTHER_LOSSES else f"nats {a(unit)}: lower is better"
 
 
 def nats_key(unit: str) -> str:
