@@ -11,7 +11,7 @@ import torch
 import undertow as ut
 from undertow.errors import DataError, RunError, SettingError
 from undertow.tasks import judge, made_scores
-from undertow.tasks.examples import Part
+from undertow.tasks.examples import Part, read_examples
 from undertow.tasks.gan import RECIPE, Batch, drawn
 from undertow.tasks.gan_options import GanOptions
 from undertow.tasks.judge import trained_judge
@@ -197,7 +197,8 @@ def test_a_run_of_images_from_start_to_end(tmp_path):
     assert (images.shape, images.dtype) == ((7, 1, 12, 12), np.uint8)
     score = run.score
     assert score["classes"] == ["0", "1"]
-    assert sum(score["samples"]["by_class"]) == 50
+    assert sum(score["samples"]["by_class"]) == round(score["samples"]["precision"] * 50)
+    assert sum(score["fair"]) == pytest.approx(1)
     assert set(score["judge"]) == {"accuracy", "trained_on"}
     kept = sorted(file.stem for file in (run.path / "made").iterdir())
     assert kept == ["00000003", "00000006", "00000009", "00000012", "real", "samples"]
@@ -222,6 +223,20 @@ def test_classes_diverge_by_hand():
     assert divergence([5, 5], [0.5, 0.5]) == pytest.approx(0)
     assert divergence([10, 0], [0.5, 0.5]) == pytest.approx(np.log(2))
     assert divergence([3, 1], [0.25, 0.75]) == pytest.approx(0.75 * np.log(3) + 0.25 * np.log(1 / 3))
+
+
+def test_pictures_that_are_none_are_of_no_class(tmp_path, monkeypatch):
+    """A judge names a class for noise as well; real ones are of both."""
+    monkeypatch.setattr(judge, "STEPS", 100)
+    examples = read_examples(GanOptions(data=(str(stripes(tmp_path, 600)),)))
+    subject = Subject(examples.shape, examples.names)
+    noise = np.random.default_rng(0).uniform(-1, 1, (50, *examples.shape)).astype(np.float32)
+    score = made_scores.score_made(lambda count: noise, examples, subject, 0)
+    assert (score["samples"]["covered"], score["samples"]["kl"]) == (0, None)
+    assert sum(score["samples"]["by_class"]) == score["samples"]["precision"] == 0
+    assert score["real"]["covered"] == 2
+    score = made_scores.score_made(lambda count: examples.train.values[:50], examples, subject, 0)
+    assert score["samples"]["covered"] == 2
 
 
 def test_bytes_come_back_from_what_they_were_read_to():
