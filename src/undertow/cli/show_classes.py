@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.cli.output import Tables
-from undertow.report.class_words import percent, unit_of
+from undertow.report.class_words import f1, percent, unit_of
 from undertow.report.image_sections import weighed
 from undertow.report.table import print_table
 
@@ -57,7 +57,7 @@ def _by_class(names: list[str], own: dict[str, Any]) -> None:
             f"{unit_of(own)}s": f"{of['support']:,}",
             "precision": percent(of["precision"]),
             "recall": percent(of["recall"]),
-            "F1": f"{of['f1']:.3f}",
+            "F1": f1(of),
         }
         for name, of in zip(names, own["by_class"], strict=True)
     ]
