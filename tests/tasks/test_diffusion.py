@@ -3,6 +3,7 @@
 import json
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +14,7 @@ import undertow as ut
 from undertow.data.mixtures import MIXTURES
 from undertow.errors import DataError, RunError, SettingError
 from undertow.report.report import write_report
-from undertow.tasks import start
+from undertow.tasks import diffusion_score, start
 from undertow.tasks.diffusion import RECIPE, DiffusionTask
 from undertow.tasks.diffusion_made import drawn as drawn_in
 from undertow.tasks.diffusion_options import DiffusionOptions, Known
@@ -58,6 +59,19 @@ def test_the_bound_is_of_points_where_they_lie(ring):
     scaled = bound(model, Known(known.shape, known.names, 1.0, None, known.limit), x)["nats"]
     assert bound(model, known, x)["nats"] == pytest.approx(scaled + 2 * np.log(known.scale))
     assert known.scale == pytest.approx(2**0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("count", [20, 20_000])
+def test_the_error_of_the_bound_is_that_of_its_examples(count, monkeypatch):
+    """One that is hard is so at every step: of few, met at all, nothing averages out; of many, each is met once."""
+    monkeypatch.setattr(diffusion_score, "prior_term", lambda process, x: torch.zeros(len(x)))
+    monkeypatch.setattr(diffusion_score, "last_term", lambda model, x, noise, levels: torch.zeros(len(x)))
+    monkeypatch.setattr(diffusion_score, "step_term", lambda model, x, t, noise: x[:, 0] + noise[:, 0] / 100)
+    model = SimpleNamespace(noising=SimpleNamespace(steps=31), denoiser=lambda: None)
+    x = torch.randn(count, 2, generator=torch.Generator().manual_seed(0))
+    told = diffusion_score.bound(model, Known((2,), (), 1.0, None, 1.0), x)
+    wanted = {20: 30 * x[:, 0].std() / 20**0.5, 20_000: (30 * x[:, 0].var() / 256) ** 0.5}
+    assert told["standard_error"] == pytest.approx(float(wanted[count]), rel=0.02)
 
 
 def test_what_it_makes_is_kept(ring, pictures):
