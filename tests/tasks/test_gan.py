@@ -10,7 +10,7 @@ import torch
 
 import undertow as ut
 from undertow.errors import DataError, RunError, SettingError
-from undertow.tasks import judge, made_scores
+from undertow.tasks import gan, judge, made_scores
 from undertow.tasks.examples import Part, read_examples
 from undertow.tasks.gan import RECIPE, Batch, drawn
 from undertow.tasks.gan_options import GanOptions
@@ -203,6 +203,29 @@ def test_a_run_of_images_from_start_to_end(tmp_path):
     kept = sorted(file.stem for file in (run.path / "made").iterdir())
     assert kept == ["00000003", "00000006", "00000009", "00000012", "real", "samples"]
     assert json.loads((run.path / "vocabulary.json").read_text())["shape"] == [1, 12, 12]
+
+
+def test_beside_another_file_all_of_it_counts(tmp_path, monkeypatch):
+    """The judge learns from the run's own data, unless that is gone or has other labels."""
+    run = train(data=stripes(tmp_path), width=4, latent=3, steps=3)
+    seen = []
+    truth = made_scores.score_made
+    monkeypatch.setattr(gan, "score_made", lambda *of, **more: (seen.append(of[1]), truth(*of, **more))[1])
+    (tmp_path / "other").mkdir()
+    other = stripes(tmp_path / "other", 60)
+    told = run.score_on(other)
+    own = read_examples(run.options)
+    assert len(seen[0].test) == 60
+    assert np.array_equal(seen[0].train.values, own.train.values)
+    assert told["judge"]["learned_from"] == run.options.data[0]
+    assert told["fair"] == pytest.approx(np.bincount(seen[0].test.classes) / 60)
+    with pytest.raises(DataError, match="no more of what the run makes"):
+        run.score_on(stripes(tmp_path / "other", 60, 14))
+    other = stripes(tmp_path / "other", 60)
+    stripes(tmp_path, 250)  # the run's own is no more what it was
+    told = ut.load(run.path).score_on(other)
+    assert told["judge"]["learned_from"] == str(other)
+    assert len(seen[-1].train) + len(seen[-1].validation) + len(seen[-1].test) == 60
 
 
 def test_a_judge_learns_what_can_be_told():

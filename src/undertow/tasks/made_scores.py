@@ -84,8 +84,9 @@ def some(part: Part, count: int, seed: int) -> Values:
 
 
 def shares(examples: Examples) -> list[float]:
-    """Of each class among all examples."""
-    classes = np.concatenate([part.classes for part in (examples.train, examples.validation, examples.test)])
+    """Of each class among all examples; among those of another file, where samples are judged beside one."""
+    own = [] if examples.strange else [examples.train, examples.validation]
+    classes = np.concatenate([part.classes for part in (*own, examples.test)])
     counts = np.bincount(classes, minlength=len(examples.names))
     return [float(count) / len(classes) for count in counts]
 

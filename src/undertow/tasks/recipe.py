@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import importlib
+from pathlib import Path
 from typing import Any, Protocol
 
 from torch import Tensor, nn
@@ -72,8 +73,35 @@ class Job(Protocol):
         """The figures of `score.json`: test, validation, baselines, samples."""
 
 
+class Own(Protocol):
+    """A trained run, to a recipe that scores it on other files beside what it learned from."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its config.json."""
+
+    @property
+    def options(self) -> Any:
+        """That it was trained with."""
+
+    @property
+    def model(self) -> Any:
+        """Its best weights."""
+
+    @property
+    def vocabulary(self) -> Any:
+        """What it knows."""
+
+
 class Recipe(Protocol):
-    """A way to train a network on a user's file and to use it. `sample`, `predict`, `explain`: those that it can."""
+    """A way to train a network on a user's file and to use it. `sample`, `predict`, `explain`: those that it can.
+
+    One that must know what a run learned from, to score it on other files, has `score_beside` for `score_file`.
+    """
 
     name: str
     unit: str  # what nats are counted by: character, text, ...
@@ -113,6 +141,16 @@ def find(name: str) -> Recipe:
         raise SettingError(f"There is no recipe {name!r}.{hint} Recipes: {', '.join(RECIPES)}.")
     recipe: Recipe = importlib.import_module(f"undertow.tasks.{name}").RECIPE
     return recipe
+
+
+def scored_on(run: Own, recipe: Recipe, options: Any) -> dict[str, Any]:
+    """The figures of a run on other files: options.data."""
+    figures: dict[str, Any] = (
+        recipe.score_beside(run, options)
+        if hasattr(recipe, "score_beside")
+        else recipe.score_file(run.model, run.vocabulary, options)
+    )
+    return figures
 
 
 def use_of(recipe: Recipe, verb: str) -> Any:
