@@ -1,6 +1,7 @@
 """images on squares that lie left or right, bright or dark: what was read, what is learned, what is said."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -8,7 +9,8 @@ import torch
 from tiny_runs import one_thread
 
 import undertow as ut
-from undertow.data.pictures import Pictures
+from undertow.cli.show import show_score
+from undertow.data.pictures import Pictures, read_pictures
 from undertow.data.source import Source
 from undertow.errors import DataError, SettingError
 from undertow.tasks.image_figures import first_filters, sizes
@@ -151,6 +153,31 @@ def test_another_file_is_scored(told, tmp_path):
     score = told.score_on(write(tmp_path, 50, seed=3))
     assert score["test"]["images"] == 50
     assert score["test"]["accuracy"] > 0.9
+
+
+def test_what_was_learned_from_is_said_of_another_file(told, capsys):
+    """The run's own file, called a test: eight of ten of its images, less those that it held out."""
+    score = told.score_on(*told.options.data)
+    whole = read_pictures(told.options.data[0])
+    held = told.score["test"]["images"] + told.score["validation"]["images"]
+    assert score["test"]["learned_from"] == len(whole) - held
+    [said] = score["remarks"]
+    assert f"{len(whole) - held:,} of {len(whole):,} images were learned from" in said
+    show_score(score)
+    assert said in capsys.readouterr().out
+    marks = np.load(told.path / "learned.npy")
+    assert (marks.dtype, len(marks), (np.diff(marks) > 0).all()) == (np.uint64, len(whole) - held, True)
+
+
+def test_nothing_is_said_of_images_that_are_new_and_doubt_of_a_run_without_marks(told, tmp_path):
+    other = write(tmp_path, 50, seed=3)
+    score = told.score_on(other)
+    assert (score["test"]["learned_from"], score["remarks"]) == (0, [])
+    shutil.copytree(told.path, tmp_path / "old")
+    (tmp_path / "old" / "learned.npy").unlink()
+    score = ut.load(tmp_path / "old").score_on(other)
+    assert score["test"]["learned_from"] is None
+    assert "was not kept" in score["remarks"][0]
 
 
 def test_files_of_their_own_are_held_out_whole(tmp_path):

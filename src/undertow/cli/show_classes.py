@@ -20,6 +20,8 @@ def show_classes(score: dict[str, Any]) -> None:
     if score.get("word_order"):
         rows.append({"on": "(words in random order)", **_figures(score["word_order"])})
     print_table(rows, list(rows[0]), "How good", Tables())
+    for remark in score.get("remarks") or []:
+        print(f"{remark}\n")
     own = score.get("test") or score["validation"]
     if words := own.get("node_accuracy"):
         print(f"of all {own['nodes']:,} phrases {percent(words)} are told rightly\n")

@@ -9,8 +9,10 @@ from __future__ import annotations
 import difflib
 import importlib
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from undertow.errors import SettingError
@@ -26,6 +28,7 @@ RECIPES = {
     "diffusion": "images or points: learns to draw new ones out of noise",
     "gan": "images, or points of a mixture: learns to make more, against a critic",
 }
+LEARNED = "learned.npy"  # file of a run: marks of what it learned from
 USES = {
     "sample": "draws new ones",
     "predict": "tells the answer for an input",
@@ -71,6 +74,15 @@ class Job(Protocol):
 
     def score(self, seed: int) -> dict[str, Any]:
         """The figures of `score.json`: test, validation, baselines, samples."""
+
+
+@runtime_checkable
+class Marking(Protocol):
+    """A job whose run keeps marks of what it learned from, so that it can tell them in another file."""
+
+    @property
+    def marks(self) -> NDArray[np.uint64]:
+        """Sorted."""
 
 
 class Own(Protocol):
