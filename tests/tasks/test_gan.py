@@ -9,6 +9,7 @@ import pytest
 import torch
 
 import undertow as ut
+from undertow.data.sliced import sliced_wasserstein
 from undertow.errors import DataError, RunError, SettingError
 from undertow.tasks import gan, judge, made_scores
 from undertow.tasks.examples import Part, read_examples
@@ -18,6 +19,7 @@ from undertow.tasks.judge import trained_judge
 from undertow.tasks.made_scores import divergence
 from undertow.tasks.subject import Subject
 from undertow.training import loop
+from undertow.wiring import adversarial
 
 TINY = {"data": ("ring",), "steps": 24, "validations": 4, "width": 8, "batch": 16, "critic_steps": 2}
 KINDS = pytest.mark.parametrize("kind", ["gan", "wgan", "wgan-gp"])
@@ -111,6 +113,43 @@ def test_a_wgan_s_critic_is_clipped_before_it_is_used():
     task = job(kind="wgan", clip=0.02).task
     task.loss(next(iter(task.batches(0, 0))), [])
     assert max(float(p.detach().abs().max()) for p in task.model.critic.parameters()) <= 0.02
+
+
+def test_the_penalty_is_added_as_often_as_is_asked():
+    """The same weights, noise and points between: its part of the loss is linear in --penalty."""
+    losses = []
+    for penalty in (0.0, 1.0, 10.0):
+        task = job(penalty=penalty).task
+        torch.manual_seed(1)
+        losses.append(float(task.loss(next(iter(task.batches(0, 0))), []).loss.detach()))
+    assert losses[1] - losses[0] > 0.01
+    assert losses[2] - losses[0] == pytest.approx(10 * (losses[1] - losses[0]), rel=1e-3)
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+def test_the_generator_plays_the_game_that_is_asked_for(saturating):
+    task = job(kind="gan", saturating=saturating).task
+    torch.manual_seed(1)
+    told = float(task.loss(Batch(None), [torch.zeros(())]).loss.detach())
+    torch.manual_seed(1)
+    taken = task.model.critic(task.model(task.model.noise(task.rows))).detach()
+    wanted = (adversarial.saturating if saturating else adversarial.fooling)(taken)
+    assert told == pytest.approx(float(wanted))
+
+
+def rows_of(part):
+    return {row.tobytes() for row in part}
+
+
+def test_weights_are_chosen_beside_the_validation_part():
+    task = job().task
+    task.model.eval()
+    own = rows_of(task.examples.validation.values)
+    assert rows_of(task.beside) <= own
+    assert not own & rows_of(task.examples.train.values)
+    made, real = drawn(task.model, 5000, 0), task.examples.validation.values
+    far = sliced_wasserstein(*map(task.subject.restored, (made, real)))
+    assert task.validate().value == pytest.approx(far, rel=1e-6)
 
 
 def whole(run):
@@ -226,6 +265,20 @@ def test_beside_another_file_all_of_it_counts(tmp_path, monkeypatch):
     told = ut.load(run.path).score_on(other)
     assert told["judge"]["learned_from"] == str(other)
     assert len(seen[-1].train) + len(seen[-1].validation) + len(seen[-1].test) == 60
+
+
+def test_who_judges_and_what_stands_beside_samples_never_saw_the_test_part(tmp_path, monkeypatch):
+    examples = read_examples(GanOptions(data=(str(stripes(tmp_path, 400)),)))
+    subject, learned = Subject(examples.shape, examples.names), []
+    truth = made_scores.trained_judge
+    monkeypatch.setattr(made_scores, "trained_judge", lambda *of: (learned.append(of[0]), truth(*of))[1])
+    score = made_scores.score_made(lambda count: examples.test.values[:count], examples, subject, 0)
+    assert learned == [examples.train]
+    assert score["real"]["distance"] > 2 * score["samples"]["distance"]  # of test images beside test images
+
+
+def test_real_points_are_not_those_that_samples_are_measured_by():
+    assert train(steps=1).score["real"]["distance"] > 0.001
 
 
 def test_a_judge_learns_what_can_be_told():

@@ -13,8 +13,11 @@ from undertow.cli.show import show_score
 from undertow.data.pictures import Pictures, read_pictures
 from undertow.data.source import Source
 from undertow.errors import DataError, SettingError
+from undertow.tasks import images
+from undertow.tasks.class_scores import record
 from undertow.tasks.image_figures import first_filters, sizes
-from undertow.tasks.images import ImagesTask, probabilities
+from undertow.tasks.images import RECIPE, ImagesTask, probabilities
+from undertow.tasks.images_options import ImagesOptions
 from undertow.tasks.linear_pixels import linear_pixels
 from undertow.tasks.seen_images import fitting
 from undertow.training.run import open_run
@@ -44,6 +47,16 @@ def made(count, seed=0):
 def idx(array):
     head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
     return head + array.astype(np.uint8).tobytes()
+
+
+def as_numbers(net):
+    """A net that reads bytes."""
+    return torch.nn.Sequential(Numbers(), net)
+
+
+class Numbers(torch.nn.Module):
+    def forward(self, images):
+        return images / 255
 
 
 def write(folder, count=300, seed=0):
@@ -196,6 +209,66 @@ def test_files_of_their_own_are_held_out_whole(tmp_path):
     )
     roles = {record["role"]: record["rows"] for record in told.config["data"]}
     assert roles == {"train": 200, "test": 10}
+
+
+def prepared(folder, **settings):
+    return RECIPE.prepare(ImagesOptions(**{**SMALL, "data": (str(write(folder)),), **settings}))
+
+
+def test_images_that_are_held_out_in_a_file_of_their_own_are_not_trained_on(tmp_path):
+    pixels, sides = made(300)
+    (tmp_path / "test-images-idx3-ubyte").write_bytes(idx(pixels[:10, 0]))
+    (tmp_path / "test-labels-idx1-ubyte").write_bytes(idx(sides[:10]))
+    job = prepared(tmp_path, test=str(tmp_path / "test-images-idx3-ubyte"))
+    trained_on = set(job.task.train.pictures.keys)
+    assert not trained_on & set(job.test.pictures.keys)
+    assert len(trained_on) + len(set(job.task.held_out.pictures.keys)) == 290
+
+
+def test_training_images_are_moved_and_no_others_are(tmp_path):
+    task = prepared(tmp_path, flip=True, shift=0, rotate=0, scale=0).task
+    task.model.net, read = torch.nn.Identity(), []
+    task.model.forward = lambda images: (read.append(images), images.flatten(1)[:, :2])[1]
+    batch = next(iter(task.batches(0, 0)))
+    task.loss(batch, [])
+    mirrored = [torch.allclose(a, b.flip(-1), atol=1e-3) for a, b in zip(read[0], batch.images, strict=True)]
+    assert 0 < sum(mirrored) < len(mirrored)
+    task.validate()
+    assert torch.equal(read[1], task.held_out.pixels)
+
+
+def test_the_scale_of_pixels_is_learned_from_the_training_part(tmp_path):
+    job = prepared(tmp_path)
+    pixels = job.task.train.pictures.pixels / 255
+    assert float(job.model.mean) == pytest.approx(pixels.mean(), rel=1e-6)
+    assert float(job.model.deviation) == pytest.approx(pixels.std(), rel=1e-6)
+    assert job.parts.whole.pixels.mean() / 255 != pytest.approx(pixels.mean(), rel=1e-5)
+
+
+def test_the_linear_map_is_fitted_to_the_training_part(tmp_path, monkeypatch):
+    job = prepared(tmp_path)
+    said = job.score(0)["baselines"]["linear map of the pixels"]
+    train, test = job.task.train, job.test
+    p = linear_pixels((train.pictures.pixels, train.labels), test.pictures.pixels, 2)
+    assert said == record(p, test.labels, "image")
+    p = linear_pixels((test.pictures.pixels, test.labels), test.pictures.pixels, 2)
+    assert said["nats_per_image"] != pytest.approx(
+        record(p, test.labels, "image")["nats_per_image"], rel=1e-3
+    )
+
+
+def test_what_bits_say_is_told_of_the_bits(tmp_path, monkeypatch):
+    """Bits that say one thing only are as often right as it is there."""
+    job = prepared(tmp_path, net="binary-mlp-2")
+    job.model.eval()
+    always = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    torch.nn.init.zeros_(always[1].weight)
+    always[1].bias.data = torch.tensor([0.0, 1.0])
+    monkeypatch.setattr(images, "packed_net", lambda model: as_numbers(always))
+    p = np.eye(2)[1 - job.test.labels]  # the net itself is always wrong
+    bits = job._bits(p)
+    assert bits["accuracy"] == (job.test.labels == 1).mean()
+    assert bits["said_alike"] == (job.test.labels == 0).mean()
 
 
 @pytest.mark.parametrize(
