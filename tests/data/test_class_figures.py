@@ -29,13 +29,13 @@ def made_up(rows, classes, seed=0):
 def test_figures_agree_with_scikit_learn(rows, classes):
     p, truth = made_up(rows, classes)
     found, named, labels = figures(p, truth), p.argmax(axis=1), np.arange(classes)
-    options = {"labels": labels, "zero_division": 0}
+    options = {"labels": labels, "zero_division": np.nan}  # which a mean passes over
     assert found["accuracy"] == pytest.approx(accuracy_score(truth, named))
     assert found["macro_f1"] == pytest.approx(f1_score(truth, named, average="macro", **options))
     assert found["confusion"] == confusion_matrix(truth, named, labels=labels).tolist()
     oracle = np.transpose(precision_recall_fscore_support(truth, named, **options))
     mine = [[row[name] for name in ("precision", "recall", "f1", "support")] for row in found["classes"]]
-    np.testing.assert_allclose(mine, oracle)
+    np.testing.assert_allclose(np.array(mine, dtype=float), oracle)  # None becomes NaN
     assert found["nats"] == pytest.approx(log_loss(truth, p, labels=labels))
 
 
@@ -45,8 +45,20 @@ def test_figures_agree_with_scikit_learn(rows, classes):
 )
 def test_absent_classes_count_as_scikit_learn_counts_them(scores, truth):
     p = (scores + 1e-3) / (scores + 1e-3).sum(axis=1, keepdims=True)
-    oracle = f1_score(truth, p.argmax(axis=1), average="macro", labels=[0, 1, 2, 3], zero_division=0)
+    oracle = f1_score(truth, p.argmax(axis=1), average="macro")  # of labels present in either
     assert figures(p, truth)["macro_f1"] == pytest.approx(oracle)
+
+
+def test_classes_that_are_nowhere_take_nothing_from_a_perfect_answer():
+    found = figures(np.eye(5)[[0, 1, 2, 1]], [0, 1, 2, 1])
+    assert (found["accuracy"], found["macro_f1"]) == (1, 1)
+    assert found["classes"][3] == {"precision": None, "recall": None, "f1": None, "support": 0}
+    said = figures(np.eye(3)[[0, 2]], [0, 1])["classes"]  # 1 is never said, 2 never there
+    assert [(of["precision"], of["recall"], of["f1"]) for of in said] == [
+        (1, 1, 1),
+        (None, 0, 0),
+        (0, None, 0),
+    ]
 
 
 def test_calibration_by_hand():
@@ -73,7 +85,7 @@ def test_bins_cover_0_to_1_and_empty_ones_say_nothing():
 def test_sure_and_calibrated_rows():
     found = figures([[1.0, 0.0], [0.0, 1.0]], [0, 1])
     assert (found["accuracy"], found["macro_f1"], found["nats"]) == (1, 1, 0)
-    assert (found["calibration_error"], found["accuracy_interval"]) == (0, [1, 1])
+    assert found["calibration_error"] == 0
     assert figures([[1.0]], [0])["confusion"] == [[1]]
     even = figures(np.full((100, 2), 0.5), [0, 1] * 50)
     assert even["accuracy"] == 0.5  # the first of equals
@@ -88,8 +100,29 @@ def test_a_sure_mistake_costs_much_but_not_everything():
 def test_interval_is_the_binomial_one():
     truth = (np.arange(400) % 4 == 0).astype(np.int64)  # 300 of 400 are right: 1.96 deviations are 17 rows
     found = figures(np.tile([0.9, 0.1], (400, 1)), truth)
-    assert found["accuracy_interval"] == pytest.approx([283 / 400, 317 / 400], abs=1 / 400)
+    assert found["accuracy_interval"] == pytest.approx([283 / 400, 317 / 400], abs=2 / 400)
     assert found == figures(np.tile([0.9, 0.1], (400, 1)), truth)
+
+
+@pytest.mark.parametrize(
+    ("right", "rows", "interval"),
+    [
+        (81, 263, (0.2553, 0.3662)),
+        (15, 148, (0.0624, 0.1605)),
+        (0, 20, (0, 0.1611)),
+        (1, 29, (0.0061, 0.1718)),
+    ],
+)
+def test_interval_is_wilson_s(right, rows, interval):
+    """Newcombe 1998, table I: Two-sided confidence intervals for the single proportion, method 3."""
+    truth = (np.arange(rows) >= right).astype(np.int64)
+    found = figures(np.tile([1.0, 0.0], (rows, 1)), truth)
+    assert found["accuracy_interval"] == pytest.approx(interval, abs=5e-5)
+
+
+def test_few_rows_that_are_all_right_leave_room():
+    low, high = figures(np.tile([1.0, 0.0], (13, 1)), [0] * 13)["accuracy_interval"]
+    assert (low, high) == (pytest.approx(0.7719, abs=1e-4), 1)
 
 
 def test_figures_are_json():

@@ -7,6 +7,7 @@ import pytest
 
 from undertow.data.mixtures import MIXTURES
 from undertow.data.pictures import PictureLayout, read_pictures
+from undertow.data.pictures_folder import open_image
 from undertow.data.pictures_idx import labels_of, read_array
 from undertow.errors import DataError, SettingError
 
@@ -225,6 +226,15 @@ def test_sizes_that_differ_are_said_and_mended_by_side(tmp_path):
         read_pictures(tmp_path)
     read = read_pictures(tmp_path, PictureLayout(side=3))
     assert read.pixels.shape == (4, 1, 3, 3)
+
+
+@pytest.mark.parametrize("wide", [True, False])
+def test_an_image_is_cut_around_its_middle(tmp_path, wide):
+    pixels = np.zeros((4, 20), np.uint8)
+    pixels[:, 8:12] = 255
+    image.fromarray(pixels if wide else pixels.T.copy()).save(tmp_path / "a.png")
+    assert open_image(tmp_path / "a.png", (4, 4)).min() == 255
+    assert open_image(tmp_path / "a.png", (2, 2)).min() > 200
 
 
 def test_a_broken_image_is_named_and_may_be_left_out(tmp_path):

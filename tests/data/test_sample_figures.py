@@ -39,11 +39,21 @@ def test_points_between_modes_are_not_good():
 
 
 def test_a_trace_does_not_cover():
-    assert covered([900, 100 // 10 - 1]) == 1
-    assert covered([900, 100]) == 2
-    assert covered([5, 95], [0.4, 0.6]) == 2
-    assert covered([3, 97], [0.4, 0.6]) == 1
-    assert covered([0, 0]) == 0
+    assert covered([900, 50 - 1], 1000) == 1
+    assert covered([900, 50], 1000) == 2
+    assert covered([5, 95], 100, [0.4, 0.6]) == 2
+    assert covered([3, 97], 100, [0.4, 0.6]) == 1
+    assert covered([0, 0], 0) == 0
+
+
+@pytest.mark.parametrize("name", MIXTURES)
+def test_noise_covers_nothing(name):
+    """Every mode gets the same share of its few good points, and none a tenth of what would be fair."""
+    reach = 1.25 * np.abs(MIXTURES[name].means).max()
+    found = modes_found(RNG(0).uniform(-reach, reach, (5000, 2)), MIXTURES[name])
+    assert min(found.by_mode) > 0
+    assert found.good_share < 0.05
+    assert found.covered == 0
 
 
 def test_the_distance_of_a_shift():

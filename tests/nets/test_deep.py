@@ -6,7 +6,7 @@ from torch.nn import functional
 
 from undertow.errors import SettingError
 from undertow.nets.cnn import CNN
-from undertow.nets.deep import LAYERS, DeepNet
+from undertow.nets.deep import LAYERS, DeepNet, ResidualLayer
 
 
 def ratio(kind, depth, width=32, rows=64):
@@ -45,6 +45,15 @@ def test_plain_batch_norm_explodes_backward():
 @pytest.mark.parametrize("kind", ["residual", "highway", "orthogonal"])
 def test_others_keep_a_gradient_through_three_hundred_layers(kind):
     assert 1e-3 < ratio(kind, 300) < 1e3
+
+
+def test_a_residual_layer_adds_less_the_deeper_the_net_is():
+    """1 / √depth of what its branch says: so much of the sum over all layers is the same at any depth."""
+    layer, x = ResidualLayer(5, 16), torch.randn(7, 5)
+    layer.eval()
+    branch = layer.outer(layer.inner(layer.norm(x)).relu())
+    assert branch.detach().norm() > 0.1
+    torch.testing.assert_close(layer(x), x + branch / 4)
 
 
 def test_a_plain_net_with_small_weights_loses_it():

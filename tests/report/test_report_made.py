@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from undertow.data.mixtures import MIXTURES
+from undertow.data.mode_figures import covered
 from undertow.report.made_learning import distances, tells_distance
 from undertow.report.made_pictures import beside, by_class, image_sheet, moments, scatter, strip
 from undertow.report.made_words import made_tiles, made_verdict
@@ -62,7 +63,8 @@ def test_the_verdict_leaves_no_weak_point_out():
     assert "99.9 % of real ones are" in told
     assert "precision and recall are 0.91 and 0.88 (real ones 0.91 and 0.88)" in told
     told = made_verdict(KINDS)
-    assert "It covers 2 of 2 classes, as a judge tells them that is right on 97 % of real ones" in told
+    assert "It covers 2 of 2 classes with samples that lie among real ones, as a judge tells them" in told
+    assert "that is right on 97 % of real ones" in told
     assert "(real ones" not in told
     assert made_verdict({"samples": {"new_share": 0.5}}) == made_verdict(None) == ""
 
@@ -110,11 +112,26 @@ def test_points_and_places_of_modes_are_drawn():
 
 
 def test_a_class_that_is_missed_stands_out():
-    figure = by_class(["1", "2", "3"], [50, 0, 50], [10, 10, 10], "mode")
+    samples = {"modes": 3, "count": 100, "by_class": [50, 0, 50]}
+    figure = by_class(["1", "2", "3"], samples, [1 / 3] * 3)
     colors = [bar.get_facecolor() for bar in figure.axes[0].patches]
     assert colors[0] == colors[2] != colors[1]
     assert any("less than a tenth of the fair share: 1 mode" in text for text in texts(figure))
-    assert not any("tenth" in text for text in texts(by_class(["1", "2"], [4, 5], [1, 1], "class")))
+    samples = {"classes": 2, "count": 9, "by_class": [4, 5]}
+    assert not any("tenth" in text for text in texts(by_class(["1", "2"], samples, [0.5, 0.5])))
+
+
+def test_the_picture_and_the_tile_tell_of_the_same_fair_shares():
+    """Of all samples, whether good or not, beside the shares of the data, not of some real ones."""
+    samples = {"classes": 3, "count": 1000, "by_class": [29, 31, 10]}
+    fair, names = [0.3, 0.3, 0.4], ["a", "b", "c"]
+    figure = by_class(names, samples, fair)
+    assert [bar.get_height() for bar in figure.axes[0].patches] == [0.029, 0.031, 0.01]
+    [dashes] = figure.axes[0].collections
+    assert [dash[0, 1] for dash in dashes.get_segments()] == fair
+    missed = 3 - covered(samples["by_class"], 1000, fair)
+    assert missed == 2
+    assert any(f"less than a tenth of the fair share: {missed} classes" in text for text in texts(figure))
 
 
 def test_learning_says_what_was_kept_and_what_real_ones_get():

@@ -3,6 +3,7 @@
 import json
 import signal
 from dataclasses import replace
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,13 +14,14 @@ import undertow as ut
 from undertow.data.mixtures import MIXTURES
 from undertow.errors import DataError, RunError, SettingError
 from undertow.report.report import write_report
-from undertow.tasks import start
+from undertow.tasks import diffusion_score, start
 from undertow.tasks.diffusion import RECIPE, DiffusionTask
 from undertow.tasks.diffusion_made import drawn as drawn_in
 from undertow.tasks.diffusion_options import DiffusionOptions, Known
 from undertow.tasks.sampling import Request
 from undertow.wiring.denoising import Way
 from undertow.wiring.generate import Sampling
+from undertow.wiring.noising import simple_loss
 
 POINTS = {"data": "ring", "noise_steps": 20, "sampling_steps": 5, "width": 16, "steps": 24, "validations": 4,
           "learning_rate": 0.01, "watch": 2}  # fmt: skip
@@ -58,6 +60,51 @@ def test_the_bound_is_of_points_where_they_lie(ring):
     scaled = bound(model, Known(known.shape, known.names, 1.0, None, known.limit), x)["nats"]
     assert bound(model, known, x)["nats"] == pytest.approx(scaled + 2 * np.log(known.scale))
     assert known.scale == pytest.approx(2**0.5, abs=0.01)
+
+
+@pytest.mark.parametrize("count", [20, 20_000])
+def test_the_error_of_the_bound_is_that_of_its_examples(count, monkeypatch):
+    """One that is hard is so at every step: of few, met at all, nothing averages out; of many, each is met once."""
+    monkeypatch.setattr(diffusion_score, "prior_term", lambda process, x: torch.zeros(len(x)))
+    monkeypatch.setattr(diffusion_score, "last_term", lambda model, x, noise, levels: torch.zeros(len(x)))
+    monkeypatch.setattr(diffusion_score, "step_term", lambda model, x, t, noise: x[:, 0] + noise[:, 0] / 100)
+    model = SimpleNamespace(noising=SimpleNamespace(steps=31), denoiser=lambda: None)
+    x = torch.randn(count, 2, generator=torch.Generator().manual_seed(0))
+    told = diffusion_score.bound(model, Known((2,), (), 1.0, None, 1.0), x)
+    wanted = {20: 30 * x[:, 0].std() / 20**0.5, 20_000: (30 * x[:, 0].var() / 256) ** 0.5}
+    assert told["standard_error"] == pytest.approx(float(wanted[count]), rel=0.02)
+
+
+def test_the_bound_is_of_the_test_part(ring):
+    examples = start.prepared(ring).task.examples
+    test = torch.from_numpy(examples.test.values)
+    assert ring.score["test"]["examples"] == len(test) == 5000
+    told = diffusion_score.bound(ring.model, ring.vocabulary, test)
+    assert ring.score["test"]["bound"]["nats"] == pytest.approx(told["nats"], rel=1e-6)
+
+
+def test_what_is_looked_at_while_it_learns_is_of_the_validation_part(ring):
+    task = start.prepared(ring).task
+    x, t, noise = task._fixed
+    assert np.array_equal(x.numpy(), task.examples.validation.values)
+    task.model.load_state_dict(ring.model.state_dict())
+    with torch.no_grad():
+        value = float(simple_loss(ring.model.noising, ring.model, x, t, noise).mean())
+    task.model.eval()
+    assert task.validate().value == pytest.approx(value, rel=1e-5)
+
+
+def test_samples_are_drawn_with_the_noise_that_is_asked_for(ring):
+    asked = Request(50, how=Sampling(seed=1))
+    made = {
+        eta: RECIPE.sample(ring.model, ring.vocabulary, asked, replace(ring.options, eta=eta))
+        for eta in (0.0, 0.5, 1.0)
+    }
+    assert np.abs(made[0.0] - made[1.0]).max() > 0.1
+    assert np.abs(made[0.5] - made[1.0]).max() > 0.01
+    for eta, samples in made.items():
+        wanted = drawn_in(ring.model, ring.vocabulary, 50, Way(5, eta), 1)
+        assert np.array_equal(samples, ring.vocabulary.restored(wanted))
 
 
 def test_what_it_makes_is_kept(ring, pictures):
@@ -115,7 +162,8 @@ def test_what_it_makes_is_judged(ring, pictures):
     assert real["good_share"] > 0.98
     assert samples["distance"] > real["distance"]
     assert pictures.score["judge"]["trained_on"] > 0
-    assert sum(pictures.score["samples"]["by_class"]) == 256
+    found = pictures.score["samples"]
+    assert sum(found["by_class"]) == round((found["precision"] or 0) * 256)
 
 
 def whole(run):

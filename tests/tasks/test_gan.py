@@ -9,15 +9,17 @@ import pytest
 import torch
 
 import undertow as ut
+from undertow.data.sliced import sliced_wasserstein
 from undertow.errors import DataError, RunError, SettingError
-from undertow.tasks import judge, made_scores
-from undertow.tasks.examples import Part
+from undertow.tasks import gan, judge, made_scores
+from undertow.tasks.examples import Part, read_examples
 from undertow.tasks.gan import RECIPE, Batch, drawn
 from undertow.tasks.gan_options import GanOptions
 from undertow.tasks.judge import trained_judge
 from undertow.tasks.made_scores import divergence
 from undertow.tasks.subject import Subject
 from undertow.training import loop
+from undertow.wiring import adversarial
 
 TINY = {"data": ("ring",), "steps": 24, "validations": 4, "width": 8, "batch": 16, "critic_steps": 2}
 KINDS = pytest.mark.parametrize("kind", ["gan", "wgan", "wgan-gp"])
@@ -113,6 +115,43 @@ def test_a_wgan_s_critic_is_clipped_before_it_is_used():
     assert max(float(p.detach().abs().max()) for p in task.model.critic.parameters()) <= 0.02
 
 
+def test_the_penalty_is_added_as_often_as_is_asked():
+    """The same weights, noise and points between: its part of the loss is linear in --penalty."""
+    losses = []
+    for penalty in (0.0, 1.0, 10.0):
+        task = job(penalty=penalty).task
+        torch.manual_seed(1)
+        losses.append(float(task.loss(next(iter(task.batches(0, 0))), []).loss.detach()))
+    assert losses[1] - losses[0] > 0.01
+    assert losses[2] - losses[0] == pytest.approx(10 * (losses[1] - losses[0]), rel=1e-3)
+
+
+@pytest.mark.parametrize("saturating", [False, True])
+def test_the_generator_plays_the_game_that_is_asked_for(saturating):
+    task = job(kind="gan", saturating=saturating).task
+    torch.manual_seed(1)
+    told = float(task.loss(Batch(None), [torch.zeros(())]).loss.detach())
+    torch.manual_seed(1)
+    taken = task.model.critic(task.model(task.model.noise(task.rows))).detach()
+    wanted = (adversarial.saturating if saturating else adversarial.fooling)(taken)
+    assert told == pytest.approx(float(wanted))
+
+
+def rows_of(part):
+    return {row.tobytes() for row in part}
+
+
+def test_weights_are_chosen_beside_the_validation_part():
+    task = job().task
+    task.model.eval()
+    own = rows_of(task.examples.validation.values)
+    assert rows_of(task.beside) <= own
+    assert not own & rows_of(task.examples.train.values)
+    made, real = drawn(task.model, 5000, 0), task.examples.validation.values
+    far = sliced_wasserstein(*map(task.subject.restored, (made, real)))
+    assert task.validate().value == pytest.approx(far, rel=1e-6)
+
+
 def whole(run):
     checkpoints = [
         (run.path / "checkpoints" / f"{run.pointer(name)}.safetensors").read_bytes()
@@ -197,11 +236,49 @@ def test_a_run_of_images_from_start_to_end(tmp_path):
     assert (images.shape, images.dtype) == ((7, 1, 12, 12), np.uint8)
     score = run.score
     assert score["classes"] == ["0", "1"]
-    assert sum(score["samples"]["by_class"]) == 50
+    assert sum(score["samples"]["by_class"]) == round(score["samples"]["precision"] * 50)
+    assert sum(score["fair"]) == pytest.approx(1)
     assert set(score["judge"]) == {"accuracy", "trained_on"}
     kept = sorted(file.stem for file in (run.path / "made").iterdir())
     assert kept == ["00000003", "00000006", "00000009", "00000012", "real", "samples"]
     assert json.loads((run.path / "vocabulary.json").read_text())["shape"] == [1, 12, 12]
+
+
+def test_beside_another_file_all_of_it_counts(tmp_path, monkeypatch):
+    """The judge learns from the run's own data, unless that is gone or has other labels."""
+    run = train(data=stripes(tmp_path), width=4, latent=3, steps=3)
+    seen = []
+    truth = made_scores.score_made
+    monkeypatch.setattr(gan, "score_made", lambda *of, **more: (seen.append(of[1]), truth(*of, **more))[1])
+    (tmp_path / "other").mkdir()
+    other = stripes(tmp_path / "other", 60)
+    told = run.score_on(other)
+    own = read_examples(run.options)
+    assert len(seen[0].test) == 60
+    assert np.array_equal(seen[0].train.values, own.train.values)
+    assert told["judge"]["learned_from"] == run.options.data[0]
+    assert told["fair"] == pytest.approx(np.bincount(seen[0].test.classes) / 60)
+    with pytest.raises(DataError, match="no more of what the run makes"):
+        run.score_on(stripes(tmp_path / "other", 60, 14))
+    other = stripes(tmp_path / "other", 60)
+    stripes(tmp_path, 250)  # the run's own is no more what it was
+    told = ut.load(run.path).score_on(other)
+    assert told["judge"]["learned_from"] == str(other)
+    assert len(seen[-1].train) + len(seen[-1].validation) + len(seen[-1].test) == 60
+
+
+def test_who_judges_and_what_stands_beside_samples_never_saw_the_test_part(tmp_path, monkeypatch):
+    examples = read_examples(GanOptions(data=(str(stripes(tmp_path, 400)),)))
+    subject, learned = Subject(examples.shape, examples.names), []
+    truth = made_scores.trained_judge
+    monkeypatch.setattr(made_scores, "trained_judge", lambda *of: (learned.append(of[0]), truth(*of))[1])
+    score = made_scores.score_made(lambda count: examples.test.values[:count], examples, subject, 0)
+    assert learned == [examples.train]
+    assert score["real"]["distance"] > 2 * score["samples"]["distance"]  # of test images beside test images
+
+
+def test_real_points_are_not_those_that_samples_are_measured_by():
+    assert train(steps=1).score["real"]["distance"] > 0.001
 
 
 def test_a_judge_learns_what_can_be_told():
@@ -222,6 +299,20 @@ def test_classes_diverge_by_hand():
     assert divergence([5, 5], [0.5, 0.5]) == pytest.approx(0)
     assert divergence([10, 0], [0.5, 0.5]) == pytest.approx(np.log(2))
     assert divergence([3, 1], [0.25, 0.75]) == pytest.approx(0.75 * np.log(3) + 0.25 * np.log(1 / 3))
+
+
+def test_pictures_that_are_none_are_of_no_class(tmp_path, monkeypatch):
+    """A judge names a class for noise as well; real ones are of both."""
+    monkeypatch.setattr(judge, "STEPS", 100)
+    examples = read_examples(GanOptions(data=(str(stripes(tmp_path, 600)),)))
+    subject = Subject(examples.shape, examples.names)
+    noise = np.random.default_rng(0).uniform(-1, 1, (50, *examples.shape)).astype(np.float32)
+    score = made_scores.score_made(lambda count: noise, examples, subject, 0)
+    assert (score["samples"]["covered"], score["samples"]["kl"]) == (0, None)
+    assert sum(score["samples"]["by_class"]) == score["samples"]["precision"] == 0
+    assert score["real"]["covered"] == 2
+    score = made_scores.score_made(lambda count: examples.train.values[:50], examples, subject, 0)
+    assert score["samples"]["covered"] == 2
 
 
 def test_bytes_come_back_from_what_they_were_read_to():

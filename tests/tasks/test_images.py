@@ -1,6 +1,7 @@
 """images on squares that lie left or right, bright or dark: what was read, what is learned, what is said."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -9,11 +10,14 @@ from tiny_runs import one_thread
 from torch import nn
 
 import undertow as ut
-from undertow.data.pictures import Pictures
+from undertow.cli.show import show_score
+from undertow.data.pictures import Pictures, read_pictures
 from undertow.data.source import Source
 from undertow.errors import DataError, SettingError
+from undertow.tasks import images
+from undertow.tasks.class_scores import record
 from undertow.tasks.image_figures import first_filters, sizes
-from undertow.tasks.images import ImagesTask, probabilities
+from undertow.tasks.images import RECIPE, ImagesTask, probabilities
 from undertow.tasks.images_options import ImagesOptions
 from undertow.tasks.linear_pixels import linear_pixels
 from undertow.tasks.seen_images import Numbered, fitting
@@ -44,6 +48,16 @@ def made(count, seed=0):
 def idx(array):
     head = bytes([0, 0, 8, array.ndim]) + b"".join(size.to_bytes(4, "big") for size in array.shape)
     return head + array.astype(np.uint8).tobytes()
+
+
+def as_numbers(net):
+    """A net that reads bytes."""
+    return torch.nn.Sequential(Numbers(), net)
+
+
+class Numbers(torch.nn.Module):
+    def forward(self, images):
+        return images / 255
 
 
 def write(folder, count=300, seed=0):
@@ -180,6 +194,31 @@ def test_another_file_is_scored(told, tmp_path):
     assert score["test"]["accuracy"] > 0.9
 
 
+def test_what_was_learned_from_is_said_of_another_file(told, capsys):
+    """The run's own file, called a test: eight of ten of its images, less those that it held out."""
+    score = told.score_on(*told.options.data)
+    whole = read_pictures(told.options.data[0])
+    held = told.score["test"]["images"] + told.score["validation"]["images"]
+    assert score["test"]["learned_from"] == len(whole) - held
+    [said] = score["remarks"]
+    assert f"{len(whole) - held:,} of {len(whole):,} images were learned from" in said
+    show_score(score)
+    assert said in capsys.readouterr().out
+    marks = np.load(told.path / "learned.npy")
+    assert (marks.dtype, len(marks), (np.diff(marks) > 0).all()) == (np.uint64, len(whole) - held, True)
+
+
+def test_nothing_is_said_of_images_that_are_new_and_doubt_of_a_run_without_marks(told, tmp_path):
+    other = write(tmp_path, 50, seed=3)
+    score = told.score_on(other)
+    assert (score["test"]["learned_from"], score["remarks"]) == (0, [])
+    shutil.copytree(told.path, tmp_path / "old")
+    (tmp_path / "old" / "learned.npy").unlink()
+    score = ut.load(tmp_path / "old").score_on(other)
+    assert score["test"]["learned_from"] is None
+    assert "was not kept" in score["remarks"][0]
+
+
 def test_files_of_their_own_are_held_out_whole(tmp_path):
     (tmp_path / "held").mkdir()
     (tmp_path / "held" / "x").mkdir()
@@ -196,6 +235,66 @@ def test_files_of_their_own_are_held_out_whole(tmp_path):
     )
     roles = {record["role"]: record["rows"] for record in told.config["data"]}
     assert roles == {"train": 200, "test": 10}
+
+
+def prepared(folder, **settings):
+    return RECIPE.prepare(ImagesOptions(**{**SMALL, "data": (str(write(folder)),), **settings}))
+
+
+def test_images_that_are_held_out_in_a_file_of_their_own_are_not_trained_on(tmp_path):
+    pixels, sides = made(300)
+    (tmp_path / "test-images-idx3-ubyte").write_bytes(idx(pixels[:10, 0]))
+    (tmp_path / "test-labels-idx1-ubyte").write_bytes(idx(sides[:10]))
+    job = prepared(tmp_path, test=str(tmp_path / "test-images-idx3-ubyte"))
+    trained_on = set(job.task.train.pictures.keys)
+    assert not trained_on & set(job.test.pictures.keys)
+    assert len(trained_on) + len(set(job.task.held_out.pictures.keys)) == 290
+
+
+def test_training_images_are_moved_and_no_others_are(tmp_path):
+    task = prepared(tmp_path, flip=True, shift=0, rotate=0, scale=0).task
+    task.model.net, read = torch.nn.Identity(), []
+    task.model.forward = lambda images: (read.append(images), images.flatten(1)[:, :2])[1]
+    batch = next(iter(task.batches(0, 0)))
+    task.loss(batch, [])
+    mirrored = [torch.allclose(a, b.flip(-1), atol=1e-3) for a, b in zip(read[0], batch.images, strict=True)]
+    assert 0 < sum(mirrored) < len(mirrored)
+    task.validate()
+    assert torch.equal(read[1], task.held_out.pixels)
+
+
+def test_the_scale_of_pixels_is_learned_from_the_training_part(tmp_path):
+    job = prepared(tmp_path)
+    pixels = job.task.train.pictures.pixels / 255
+    assert float(job.model.mean) == pytest.approx(pixels.mean(), rel=1e-6)
+    assert float(job.model.deviation) == pytest.approx(pixels.std(), rel=1e-6)
+    assert job.parts.whole.pixels.mean() / 255 != pytest.approx(pixels.mean(), rel=1e-5)
+
+
+def test_the_linear_map_is_fitted_to_the_training_part(tmp_path, monkeypatch):
+    job = prepared(tmp_path)
+    said = job.score(0)["baselines"]["linear map of the pixels"]
+    train, test = job.task.train, job.test
+    p = linear_pixels((train.pictures.pixels, train.labels), test.pictures.pixels, 2)
+    assert said == record(p, test.labels, "image")
+    p = linear_pixels((test.pictures.pixels, test.labels), test.pictures.pixels, 2)
+    assert said["nats_per_image"] != pytest.approx(
+        record(p, test.labels, "image")["nats_per_image"], rel=1e-3
+    )
+
+
+def test_what_bits_say_is_told_of_the_bits(tmp_path, monkeypatch):
+    """Bits that say one thing only are as often right as it is there."""
+    job = prepared(tmp_path, net="binary-mlp-2")
+    job.model.eval()
+    always = torch.nn.Sequential(torch.nn.Flatten(), torch.nn.Linear(64, 2))
+    torch.nn.init.zeros_(always[1].weight)
+    always[1].bias.data = torch.tensor([0.0, 1.0])
+    monkeypatch.setattr(images, "packed_net", lambda model: as_numbers(always))
+    p = np.eye(2)[1 - job.test.labels]  # the net itself is always wrong
+    bits = job._bits(p)
+    assert bits["accuracy"] == (job.test.labels == 1).mean()
+    assert bits["said_alike"] == (job.test.labels == 0).mean()
 
 
 @pytest.mark.parametrize(

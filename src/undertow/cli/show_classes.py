@@ -6,7 +6,7 @@ from typing import Any
 
 from undertow.cli.output import Tables
 from undertow.report import words
-from undertow.report.class_words import percent, unit_of
+from undertow.report.class_words import f1, percent, unit_of
 from undertow.report.image_sections import weighed
 from undertow.report.table import print_table
 
@@ -21,6 +21,8 @@ def show_classes(score: dict[str, Any]) -> None:
     if score.get("word_order"):
         rows.append({"on": "(words in random order)", **_figures(score["word_order"])})
     print_table(rows, list(rows[0]), "How good", Tables())
+    for remark in score.get("remarks") or []:
+        print(f"{remark}\n")
     own = score.get("test") or score["validation"]
     if words := own.get("node_accuracy"):
         print(f"of all {own['nodes']:,} phrases {percent(words)} are told rightly\n")
@@ -58,7 +60,7 @@ def _by_class(names: list[str], own: dict[str, Any]) -> None:
             f"{unit_of(own)}s": f"{of['support']:,}",
             "precision": percent(of["precision"]),
             "recall": percent(of["recall"]),
-            "F1": f"{of['f1']:.3f}",
+            "F1": f1(of),
         }
         for name, of in zip(names, own["by_class"], strict=True)
     ]

@@ -21,8 +21,10 @@ def show_made(score: dict[str, Any]) -> None:
     judge = score.get("judge")
     if judge:
         right, count = words.share(judge["accuracy"]), words.count(judge["trained_on"])
+        of = f" of {judge['learned_from']}" if "learned_from" in judge else ""
         print(
-            f"classes are told by a judge trained on {count} images, right on {right} of those it never saw\n"
+            f"classes are told by a judge trained on {count} images{of}, right on {right} of those it never saw;\n"
+            "a sample counts for its class where it lies among real ones\n"
         )
     told = zip(score["classes"], samples["by_class"], real["by_class"], strict=True)
     by = [

@@ -1,14 +1,16 @@
 """Modes found: of a mixture whose modes are known, which does a set of points reach, and how many points are good?
 
     good       a point within 4 σ of the mode nearest to it (of a Gaussian in the plane all but e⁻⁸ = 0.03 %)
-    covered    a mode with at least a tenth of its fair share of the good points, that is of (their number) / K
+    covered    a mode that got at least a tenth of its fair share, N / K of all points, in good ones
 
-The 4 σ are those of Arora & Zhang 2017 and Azadi et al. 2019 (others take 3); a mode that is met a few times in ten
-thousand points is not called covered. Axes: N points, K modes.
+The 4 σ are those of Arora & Zhang 2017 and Azadi et al. 2019 (others take 3). The share is one of all points, not of
+the good ones: of points that are strewn evenly few are good, and of these every mode has its share. Axes: N points,
+K modes.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -40,7 +42,7 @@ class Found:
     @property
     def covered(self) -> int:
         """Modes with their tenth of a fair share."""
-        return covered(self.by_mode)
+        return covered(self.by_mode, self.points)
 
 
 def modes_found(points: NDArray[np.floating], mixture: Mixture) -> Found:
@@ -51,15 +53,18 @@ def modes_found(points: NDArray[np.floating], mixture: Mixture) -> Found:
     return Found(tuple(map(int, counts)), len(points))
 
 
-def covered(counts: tuple[int, ...] | list[int], shares: list[float] | None = None) -> int:
-    """How many kinds have at least a tenth of their fair share of what was counted?
+def covered(counts: Sequence[int], points: int, shares: Sequence[float] | None = None) -> int:
+    """How many kinds have at least a tenth of their fair share of all points?
 
     Args:
-        counts: of each kind.
+        counts: good points of each kind.
+        points: all, good or not.
         shares: that would be fair, of sum 1; None: the same for all.
     """
-    whole = sum(counts)
+    return sum(met(counts, points, shares))
+
+
+def met(counts: Sequence[int], points: int, shares: Sequence[float] | None = None) -> list[bool]:
+    """Of which kinds is that so? Args as of `covered`."""
     fair = shares or [1 / len(counts)] * len(counts)
-    return sum(
-        count > 0 and count >= LEAST * share * whole for count, share in zip(counts, fair, strict=True)
-    )
+    return [count > 0 and count >= LEAST * share * points for count, share in zip(counts, fair, strict=True)]

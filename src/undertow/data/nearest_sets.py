@@ -35,17 +35,18 @@ def precision_recall(real: Rows, made: Rows, k: int = NEIGHBOURS) -> tuple[float
         raise DataError(
             f"Precision and recall need more than {k} rows of each, got {len(real)} real and {len(made)} made."
         )
-    return _within(made, real, radii(real, k)), _within(real, made, radii(made, k))
+    return float(among(made, real, k).mean()), float(among(real, made, k).mean())
+
+
+def among(rows: Rows, others: Rows, k: int = NEIGHBOURS) -> NDArray[np.bool_]:
+    """Which rows [N, F] lie in a ball around some row of the others [N', F]? [N]"""
+    reach = radii(others, k)
+    return np.concatenate([(part <= reach).any(1) for part in _distances(rows, others)])
 
 
 def radii(rows: Rows, k: int = NEIGHBOURS) -> NDArray[np.float64]:
     """The squared distance of each row [N, F] to its k-th nearest other one [N]."""
     return np.concatenate([np.partition(part, k, axis=1)[:, k] for part in _distances(rows, rows)])
-
-
-def _within(rows: Rows, centres: Rows, reach: NDArray[np.float64]) -> float:
-    """The share of rows inside some ball."""
-    return float(np.concatenate([(part <= reach).any(1) for part in _distances(rows, centres)]).mean())
 
 
 def _distances(rows: Rows, others: Rows) -> list[NDArray[np.float64]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from undertow.report import words
-from undertow.report.class_words import held_out_classes, percent, unit_of
+from undertow.report.class_words import f1, held_out_classes, percent, unit_of
 from undertow.report.markup import Markup, join, picture, section, tag
 
 SHOWN = 400  # letters of a text
@@ -51,7 +51,7 @@ def _by_class(names: list[str], own: dict[str, Any]) -> Markup:
             name,
             words.count(of["support"]),
             *(percent(of[key]) for key in ("precision", "recall")),
-            f"{of['f1']:.3f}",
+            f1(of),
         ]
         for name, of in zip(names, own["by_class"], strict=True)
     ]

@@ -49,7 +49,7 @@ def class_tiles(score: dict[str, Any]) -> list[tuple[str, str, str]]:
     between = f"{percent(low)} to {percent(high)} by chance of the {unit_of(entry)}s, {part}"
     return [
         (percent(entry["accuracy"]), "told rightly", between),
-        (f"{entry['macro_f1']:.3f}", "macro-F1", "mean of all classes, each alike"),
+        (f"{entry['macro_f1']:.3f}", "macro-F1", "mean of classes that were there or said, each alike"),
         (
             percent(entry["calibration_error"]),
             "calibration error",
@@ -63,6 +63,11 @@ def unit_of(entry: dict[str, Any]) -> str:
     return "image" if "images" in entry else "text"
 
 
-def percent(share: float) -> str:
-    """0.98536 -> 98.5 %"""
-    return f"{100 * share:.1f} %"
+def percent(share: float | None) -> str:
+    """0.98536 -> 98.5 %; a share of nothing is "–"."""
+    return "–" if share is None else f"{100 * share:.1f} %"
+
+
+def f1(of: dict[str, Any]) -> str:
+    """Of one class; "–" where it was neither there nor said."""
+    return "–" if of["f1"] is None else f"{of['f1']:.3f}"

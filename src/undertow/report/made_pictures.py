@@ -3,7 +3,7 @@
     image_sheet, scatter    samples alone
     strip                   at some moments of training, the first ones closer together
     beside                  real ones and samples
-    by_class                how many samples of each class or mode, beside their fair share
+    by_class                share of good samples of each class or mode, beside the fair share
 
 Axes: N samples, C channels, Y and X places.
 """
@@ -20,8 +20,9 @@ from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
 from undertow.data.mixtures import Mixture
-from undertow.data.mode_figures import NEAR
+from undertow.data.mode_figures import NEAR, met
 from undertow.report import style, words
+from undertow.report.made_words import GOOD, kind_of
 
 MOMENTS = 6
 OVER_TRAINING = ("What it made while it learned", "of the same noise each time")
@@ -101,29 +102,27 @@ def beside(real: NDArray[Any], made: NDArray[Any], modes: Mixture | None) -> Fig
     return figure
 
 
-def by_class(names: Sequence[str], made: Sequence[int], real: Sequence[int], kind: str) -> Figure:
-    """Shares of each class among samples, as bars, and among real ones, as marks.
+def by_class(names: Sequence[str], samples: dict[str, Any], fair: Sequence[float]) -> Figure:
+    """The share of good samples of each class among all, as bars, and what would be fair, as marks.
 
     Args:
         names: of the classes.
-        made: samples of each.
-        real: real ones of each.
-        kind: what the classes are: mode or class.
+        samples: their figures: how many there are, and good ones of each class or mode.
+        fair: share of each class.
     """
     figure = style.new_figure(WIDTH, 3.3)
-    shares = [np.array(counts) / max(sum(counts), 1) for counts in (made, real)]
-    style.heading(
-        figure, f"Samples by {kind}", f"share of those that have a {kind}; a dash is the share of real ones"
-    )
+    kind, several = kind_of(samples)
+    made, count = samples["by_class"], samples["count"]
+    own, wanted = np.array(made) / max(count, 1), np.array(fair)
+    told = f"of all samples, those of each {kind} that lie {GOOD[several]}; a dash is the fair share"
+    style.heading(figure, f"Samples by {kind}", told)
     axes = style.bare(figure.add_axes((0.065, 0.125, 0.915, 0.60)))
     places = np.arange(len(names))
-    few = shares[0] < 0.1 * shares[1]
-    axes.bar(
-        places, shares[0], width=0.72, color=[style.ORANGE if one else style.SKY for one in few], zorder=2
-    )
-    axes.hlines(shares[1], places - 0.44, places + 0.44, color=style.INK, linewidth=1.8, zorder=3)
+    few = ~np.array(met(made, count, fair))
+    axes.bar(places, own, width=0.72, color=[style.ORANGE if one else style.SKY for one in few], zorder=2)
+    axes.hlines(wanted, places - 0.44, places + 0.44, color=style.INK, linewidth=1.8, zorder=3)
     axes.set_xlim(-0.7, len(names) - 0.3)
-    axes.set_ylim(0, 1.12 * max(shares[0].max(), shares[1].max(), 1e-9))
+    axes.set_ylim(0, 1.12 * max(own.max(), wanted.max(), 1e-9))
     axes.set_xticks(places, [style.plain(name[:12]) for name in names])
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     if few.any():

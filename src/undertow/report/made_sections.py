@@ -10,7 +10,7 @@ from matplotlib.figure import Figure
 from undertow.data.mixtures import MIXTURES, Mixture
 from undertow.report import words
 from undertow.report.made_pictures import beside, by_class, moments, strip
-from undertow.report.made_words import kind_of, made_samples
+from undertow.report.made_words import made_samples
 from undertow.report.markup import Markup, picture, section
 from undertow.training.run import MADE
 from undertow.training.storage import read_array, read_json
@@ -18,7 +18,7 @@ from undertow.training.storage import read_array, read_json
 PICTURES = {
     "made": "Samples while it learned: what the same noise became",
     "beside": "Real and made: real ones it never saw, and its samples",
-    "by_class": "Samples by class: their share beside that of real ones",
+    "by_class": "Samples by class: their share beside the fair one",
 }
 
 
@@ -47,9 +47,9 @@ def made_figures(run: Path, score: dict[str, Any] | None) -> dict[str, Figure]:
     if all((folder / f"{name}.npy").exists() for name in ("real", "samples")):
         seen, own = (read_array(folder / f"{name}.npy") for name in ("real", "samples"))
         drawn["beside"] = beside(seen, own, modes)
-    real = (score.get("real") or {}).get("by_class") or []
-    if len(score["classes"]) > 1:
-        drawn["by_class"] = by_class(score["classes"], samples["by_class"], real, kind_of(samples)[0])
+    fair = score.get("fair")  # runs of before have none
+    if fair and len(score["classes"]) > 1:
+        drawn["by_class"] = by_class(score["classes"], samples, fair)
     return drawn
 
 

@@ -6,6 +6,8 @@ from typing import Any
 
 from undertow.report import words
 
+GOOD = {"modes": "within 4 σ", "classes": "among real ones"}  # that count for their kind
+
 
 def made_samples(score: dict[str, Any] | None) -> dict[str, Any] | None:
     """The figures of samples that are no strings; None where there are none."""
@@ -46,7 +48,8 @@ def _covered(score: dict[str, Any], samples: dict[str, Any]) -> str:
         if judge
         else ""
     )
-    return f"It covers {samples['covered']} of {whole} {one if whole == 1 else several}{by}"
+    covers = f"It covers {samples['covered']} of {whole} {one if whole == 1 else several}"
+    return f"{covers} with samples that lie among real ones{by}" if several == "classes" else covers
 
 
 def _pair(of: dict[str, Any]) -> str:
@@ -64,7 +67,7 @@ def made_tiles(score: dict[str, Any]) -> list[tuple[str, str, str]]:
         (
             f"{samples['covered']} of {samples[several]}",
             f"{several} covered",
-            "a tenth of the fair share, at least",
+            f"a tenth of the fair share at least, of samples {GOOD[several]}",
         )
     ]
     if words.is_number(samples.get("good_share")):

@@ -1,8 +1,10 @@
 """The score of a diffusion model: the bound on -log p of unseen examples, term by term, beside simple guessers.
 
 Every step's term is a mean over a few test examples, other ones for every step in turn, with noise of its own; so the
-sum is a mean over the whole part, told with its standard error. Points are told where the data lies, not as they were
-scaled: -log p(x) = -log p(x / s) + D log s. Axes: N examples, D numbers of one, T steps of noise.
+sum is a mean over the whole part, told with its standard error. Of few examples each is met at many steps, and one that
+is hard is so at all of them: what it adds at any step is summed before it is squared. Points are told where the data
+lies, not as they were scaled: -log p(x) = -log p(x / s) + D log s. Axes: N examples, D numbers of one, T steps of
+noise.
 """
 
 from __future__ import annotations
@@ -72,24 +74,24 @@ def bound(model: Diffusion, known: Known, x: Tensor) -> dict[str, Any]:
     """
     kind, denoiser = known.kind, model.denoiser()
     chance = torch.Generator().manual_seed(0)
-    means: list[float] = []
-    errors: list[float] = []
+    terms = _Terms(len(x))
     with torch.no_grad():
         for t in range(2, model.noising.steps + 1):
-            rows = x[(torch.arange(min(ROWS[kind], len(x))) + (t - 2) * ROWS[kind]) % len(x)]
-            at = torch.full((len(rows),), t)
-            told = step_term(denoiser, rows, at, torch.randn(rows.shape, generator=chance))
-            _add(told, means, errors)
+            members = (torch.arange(min(ROWS[kind], len(x))) + (t - 2) * ROWS[kind]) % len(x)
+            rows, at = x[members], torch.full((len(members),), t)
+            terms.add(step_term(denoiser, rows, at, torch.randn(rows.shape, generator=chance)), members)
         first = x[: FIRST_ROWS[kind]]
         noise = torch.randn(first.shape, generator=chance)
         pieces = zip(torch.split(first, 64), torch.split(noise, 64), strict=True)
         last = torch.cat([last_term(denoiser, *piece, levels=known.images) for piece in pieces])
-        _add(last, means, errors)
+        terms.add(last, torch.arange(len(first)))
+        terms.add(prior_term(model.noising, x), torch.arange(len(x)))
     scaled = x[0].numel() * float(np.log(known.scale))  # 0 of images
-    prior, first_step = float(prior_term(model.noising, x).mean()), means.pop() + scaled
+    *means, last_step, prior = terms.means
+    first_step = last_step + scaled
     return {
         **_figures(prior + sum(means) + first_step, known),
-        "standard_error": float(np.sqrt(sum(errors))),
+        "standard_error": terms.standard_error,
         "prior": prior,
         "steps": means,
         "last": first_step,
@@ -127,9 +129,27 @@ def other_file(model: Diffusion, known: Known, options: DiffusionOptions) -> dic
     return {"test": tested(model, known, torch.from_numpy(values))}
 
 
-def _add(told: Tensor, means: list[float], errors: list[float]) -> None:
-    means.append(float(told.mean()))
-    errors.append(float(told.var()) / len(told) if len(told) > 1 else 0.0)
+class _Terms:
+    """Means of terms, each over some of N examples, and the standard error of their sum.
+
+    An example adds to the sum's error what it is off by in all its terms together. Where each stands in one term, this
+    is the sum of the terms' own squared errors; where all stand in all, the error of the mean of their sums.
+    """
+
+    def __init__(self, examples: int) -> None:
+        self.means: list[float] = []
+        self._off = torch.zeros(examples, dtype=torch.float64)
+
+    def add(self, told: Tensor, members: Tensor) -> None:
+        """One term, of each of these examples."""
+        told, count = told.double(), len(members)
+        self.means.append(float(told.mean()))
+        if count > 1:  # with one degree of freedom less, as in a variance
+            self._off.index_add_(0, members, (told - told.mean()) / (count * (count - 1)) ** 0.5)
+
+    @property
+    def standard_error(self) -> float:
+        return float(self._off.square().sum().sqrt())
 
 
 def _figures(nats: float, known: Known) -> dict[str, float]:

@@ -53,6 +53,7 @@ class Examples:
         scale: points were divided by it; 1 of images.
         mixture: that the points are of.
         records: for config.json.
+        strange: the test part is another file, and not of the data that the others are of.
     """
 
     train: Part
@@ -62,6 +63,7 @@ class Examples:
     scale: float
     mixture: Mixture | None
     records: list[dict[str, Any]]
+    strange: bool = False
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -95,6 +97,18 @@ def read_examples(files: ExampleFiles) -> Examples:
             f"{name} does not exist.{hint} Mixtures: {', '.join(MIXTURES)}; else a file or folder of images."
         )
     return _images(read_pictures(name, files.layout))
+
+
+def read_whole(files: ExampleFiles, names: tuple[str, ...]) -> Part | None:
+    """All images of one file, with the numbers of these classes; None where one has a label that is none of them.
+
+    Raises:
+        SettingError: several files.
+        DataError: images that cannot be used.
+    """
+    read = read_pictures(remarks.only_file(files), files.layout)
+    numbers = {name: n for n, name in enumerate(names)}
+    return _part(read, numbers) if numbers.keys() >= set(read.labels) else None
 
 
 def inspect_examples(examples: Examples) -> dict[str, Any]:

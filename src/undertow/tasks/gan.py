@@ -11,7 +11,7 @@ Whose turn it is follows from the number of the step. Axes: B rows, N samples, Z
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Any, NamedTuple
 
@@ -20,14 +20,16 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
+from undertow.data.mixtures import MIXTURES
 from undertow.data.mode_figures import modes_found
 from undertow.data.sliced import sliced_wasserstein
-from undertow.errors import DataError, SettingError
+from undertow.errors import DataError, SettingError, UndertowError
 from undertow.nets.adversaries import Adversaries, still
-from undertow.tasks.examples import Examples, inspect_examples, read_examples
+from undertow.tasks.examples import Examples, inspect_examples, read_examples, read_whole
 from undertow.tasks.gan_options import GanOptions, settled
 from undertow.tasks.made_scores import score_made, shown, some
 from undertow.tasks.network import check_memory
+from undertow.tasks.recipe import Own
 from undertow.tasks.sampling import Request
 from undertow.tasks.subject import Subject, check_request, subject_of
 from undertow.training.loop import Judged, StepLoss
@@ -257,21 +259,24 @@ class GanRecipe:
         check_request(request)
         return vocabulary.restored(drawn(model.eval(), request.count, request.how.seed))
 
-    def score_file(self, model: Adversaries, vocabulary: Subject, options: GanOptions) -> dict[str, Any]:
-        """The figures beside other examples of the same shape.
+    def score_beside(self, run: Own, options: GanOptions) -> dict[str, Any]:
+        """The figures beside all of another file, of the same shape; judged by who learned from the run's own.
 
         Raises:
-            DataError: they have another shape, or are of another mixture.
+            DataError: examples of another shape, or of another mixture.
         """
-        examples = read_examples(options)
-        subject = subject_of(examples, options.data[0])
-        if (subject.shape, subject.mixture) != (vocabulary.shape, vocabulary.mixture):
+        examples, vocabulary = _beside(run, options), run.vocabulary
+        subject, shape = subject_of(examples, options.data[0]), examples.test.values.shape[1:]
+        if (shape, subject.mixture) != (vocabulary.shape, vocabulary.mixture):
             raise DataError(
-                f"{options.data[0]} is no more of what the run makes: {subject.shape} {vocabulary.shape}."
+                f"{options.data[0]} is no more of what the run makes: {shape} {vocabulary.shape}."
             )
-        return score_made(
-            lambda count: drawn(model, count, options.seed + 1), examples, subject, options.seed
+        told = score_made(
+            lambda count: drawn(run.model, count, options.seed + 1), examples, subject, options.seed
         )
+        if "judge" in told:
+            told["judge"]["learned_from"] = examples.records[0]["path"]
+        return told
 
     def inspect(self, options: GanOptions) -> dict[str, Any]:
         """Sizes, classes and shapes."""
@@ -279,6 +284,28 @@ class GanRecipe:
 
 
 RECIPE = GanRecipe()
+
+
+def _beside(run: Own, options: GanOptions) -> Examples:
+    """All of a file as the test part; the judge's training part, and real ones to compare with, are the run's own.
+
+    Where that is not to be had, or the labels are others, the file is split as one to learn from is.
+    """
+    names = run.vocabulary.names
+    if options.data[0] in MIXTURES:
+        return read_examples(options)
+    own = _own(run)
+    whole = None if own is None else read_whole(options, names)
+    return read_examples(options) if own is None or whole is None else replace(own, test=whole, strange=True)
+
+
+def _own(run: Own) -> Examples | None:
+    """What the run learned from, if it is still what it was."""
+    try:
+        found = read_examples(run.options)
+    except UndertowError:
+        return None
+    return found if found.records[0]["sha256"] == run.config["data"][0]["sha256"] else None
 
 
 def drawn(model: Adversaries, count: int, seed: int) -> NDArray[np.float32]:

@@ -26,7 +26,7 @@ from undertow.blocks.norms import BatchNorm
 from undertow.compiler.precision import maps_in
 from undertow.data.bag import majority
 from undertow.data.batches import count
-from undertow.data.pictures import read_pictures
+from undertow.data.pictures import marks_of, read_pictures
 from undertow.errors import SettingError
 from undertow.nets.catalog import net
 from undertow.nets.packed import packed_net
@@ -39,9 +39,11 @@ from undertow.tasks.images_options import ImagesOptions
 from undertow.tasks.linear_pixels import linear_pixels
 from undertow.tasks.network import check_memory
 from undertow.tasks.picture_parts import PictureParts, inspect_pictures, read_picture_parts
-from undertow.tasks.remarks import only_file
+from undertow.tasks.recipe import LEARNED, Own
+from undertow.tasks.remarks import of_learned, only_file
 from undertow.tasks.seen_images import Numbered, Seen, fitting, numbered
 from undertow.training.loop import Judged, StepLoss
+from undertow.training.storage import read_array
 from undertow.wiring.of_images import OfImages
 
 ROWS = 512  # images side by side where nothing is learned
@@ -124,6 +126,11 @@ class ImagesJob:
     @property
     def data(self) -> list[dict[str, Any]]:
         return self.parts.records
+
+    @property
+    def marks(self) -> NDArray[np.uint64]:
+        """Of the training images, sorted."""
+        return np.sort(marks_of(self.task.train.pictures.keys))
 
     @property
     def default_epochs(self) -> float:
@@ -257,18 +264,21 @@ class Images:
             raise SettingError("This run tells labels, not characters: ask for one with --label.")
         return explain_image(model, fitting(asked.text, vocabulary.shape), vocabulary.classes, asked)
 
-    def score_file(self, model: OfImages, vocabulary: Seen, options: ImagesOptions) -> dict[str, Any]:
-        """Accuracy and the rest on other images.
+    def score_beside(self, run: Own, options: ImagesOptions) -> dict[str, Any]:
+        """Accuracy and the rest on other images, and how many of them were learned from.
 
         Raises:
             DataError: another size, or a label that the run never saw (unless --skip-bad).
         """
+        vocabulary: Seen = run.vocabulary
         read = read_pictures(only_file(options), replace(options.layout, repeats=True))
         part = numbered(read, vocabulary, options.skip_bad)
-        told = record(probabilities(model, part.pixels), part.labels, "image")
+        told = record(probabilities(run.model, part.pixels), part.labels, "image")
+        learned = _learned(run, part)
         return {
             "classes": list(vocabulary.classes.names),
-            "test": {**told, "skipped": len(read) - len(part.labels)},
+            "test": {**told, "skipped": len(read) - len(part.labels), "learned_from": learned},
+            "remarks": of_learned(learned, len(part.labels), "images"),
         }
 
     def inspect(self, options: ImagesOptions) -> dict[str, Any]:
@@ -294,6 +304,14 @@ def probabilities(model: nn.Module, pixels: Tensor) -> NDArray[np.float64]:
             images = pixels[at : at + rows].contiguous(memory_format=torch.channels_last)
             found.append(torch.softmax(model(images).double(), -1).numpy())
     return np.concatenate(found)
+
+
+def _learned(run: Own, part: Numbered) -> int | None:
+    """How many of these images the run learned from; None of a run that kept no marks of them."""
+    file = run.path / LEARNED
+    if not file.exists():
+        return None
+    return int(np.isin(marks_of(part.pictures.keys), read_array(file)).sum())
 
 
 def _told(options: ImagesOptions) -> str:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 import difflib
 import importlib
-from typing import Any, Protocol
+from pathlib import Path
+from typing import Any, Protocol, runtime_checkable
 
+import numpy as np
+from numpy.typing import NDArray
 from torch import Tensor, nn
 
 from undertow.errors import SettingError
@@ -25,6 +28,7 @@ RECIPES = {
     "diffusion": "images or points: learns to draw new ones out of noise",
     "gan": "images, or points of a mixture: learns to make more, against a critic",
 }
+LEARNED = "learned.npy"  # file of a run: marks of what it learned from
 USES = {
     "sample": "draws new ones",
     "predict": "tells the answer for an input",
@@ -72,8 +76,44 @@ class Job(Protocol):
         """The figures of `score.json`: test, validation, baselines, samples."""
 
 
+@runtime_checkable
+class Marking(Protocol):
+    """A job whose run keeps marks of what it learned from, so that it can tell them in another file."""
+
+    @property
+    def marks(self) -> NDArray[np.uint64]:
+        """Sorted."""
+
+
+class Own(Protocol):
+    """A trained run, to a recipe that scores it on other files beside what it learned from."""
+
+    @property
+    def path(self) -> Path:
+        """Its folder."""
+
+    @property
+    def config(self) -> dict[str, Any]:
+        """Its config.json."""
+
+    @property
+    def options(self) -> Any:
+        """That it was trained with."""
+
+    @property
+    def model(self) -> Any:
+        """Its best weights."""
+
+    @property
+    def vocabulary(self) -> Any:
+        """What it knows."""
+
+
 class Recipe(Protocol):
-    """A way to train a network on a user's file and to use it. `sample`, `predict`, `explain`: those that it can."""
+    """A way to train a network on a user's file and to use it. `sample`, `predict`, `explain`: those that it can.
+
+    One that must know what a run learned from, to score it on other files, has `score_beside` for `score_file`.
+    """
 
     name: str
     unit: str  # what nats are counted by: character, text, ...
@@ -113,6 +153,16 @@ def find(name: str) -> Recipe:
         raise SettingError(f"There is no recipe {name!r}.{hint} Recipes: {', '.join(RECIPES)}.")
     recipe: Recipe = importlib.import_module(f"undertow.tasks.{name}").RECIPE
     return recipe
+
+
+def scored_on(run: Own, recipe: Recipe, options: Any) -> dict[str, Any]:
+    """The figures of a run on other files: options.data."""
+    figures: dict[str, Any] = (
+        recipe.score_beside(run, options)
+        if hasattr(recipe, "score_beside")
+        else recipe.score_file(run.model, run.vocabulary, options)
+    )
+    return figures
 
 
 def use_of(recipe: Recipe, verb: str) -> Any:

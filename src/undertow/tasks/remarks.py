@@ -84,6 +84,23 @@ def of_parts(leaked: int, validation: Iterable[str], test: Iterable[str], what: 
     return told
 
 
+def of_learned(count: int | None, whole: int, what: str) -> list[str]:
+    """Of a file that a run is scored on: how many of its images the run learned from.
+
+    Args:
+        count: of them; None where the run did not keep what it learned from.
+        whole: in the file.
+        what: is counted.
+    """
+    if count is None:
+        return [f"What the run learned from was not kept: {what} of this file may be among it."]
+    if not count:
+        return []
+    return [
+        f"{count:,} of {whole:,} {what} were learned from: the figures are too good where they are told by these."
+    ]
+
+
 def of_strangers(left: Sequence[tuple[str, int, str]]) -> list[str]:
     """Of parts with labels that no training row has: how many rows, and one such label."""
     return [

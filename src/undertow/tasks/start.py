@@ -15,7 +15,7 @@ from undertow.doctor.attending import Attending
 from undertow.errors import CellError, DataError, DivergedError
 from undertow.report.report import write_report
 from undertow.tasks.borrow import borrow
-from undertow.tasks.recipe import Job, Recipe, find
+from undertow.tasks.recipe import LEARNED, Job, Marking, Recipe, find
 from undertow.tasks.trained import Trained, check_cell, load, make_options
 from undertow.training.budget import budget_of
 from undertow.training.checkpoints import Position, load_best
@@ -90,7 +90,7 @@ def begin(recipe: str, options: Any, place: Place, display: Display) -> Trained:
     stem = f"{recipe}-{Path(options.data[0]).stem}"
     path = Path(place.out) if place.out else free_name(Path("runs"), stem)
     run = create_run(path, _config(kind, options, place, job))
-    write_json(run.path / "vocabulary.json", job.vocabulary.to_json())
+    _keep_known(run, job)
     parameters = sum(p.numel() for p in job.model.parameters())
     display.say(f"Training {parameters:,} parameters into {run.path}")
     return _finish(run, job, options, display)
@@ -112,7 +112,7 @@ def resume(path: str | Path, display: Display | None = None) -> Trained:
     _check_unchanged(run, job)
     if run.config.get("from") and run.pointer("last") is None:
         borrow(job, run.recipe, run.config["from"])
-    write_json(run.path / "vocabulary.json", job.vocabulary.to_json())
+    _keep_known(run, job)
     return _finish(run, job, options, display or Silent())
 
 
@@ -136,6 +136,13 @@ def prepared(run: Trained) -> Job:
         job = run.recipe.prepare(run.options)
     _check_unchanged(run, job)
     return job
+
+
+def _keep_known(run: Run, job: Job) -> None:
+    """What must be known beside the weights; of some recipes also marks of what was learned from."""
+    write_json(run.path / "vocabulary.json", job.vocabulary.to_json())
+    if isinstance(job, Marking):
+        write_array(run.path / LEARNED, job.marks)
 
 
 def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:

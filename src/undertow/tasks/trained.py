@@ -17,7 +17,7 @@ from undertow.flow.attribution import Method
 from undertow.report.report import write_report
 from undertow.tasks.explaining import Question
 from undertow.tasks.network import hash_of_file
-from undertow.tasks.recipe import Recipe, find, use_of
+from undertow.tasks.recipe import Recipe, find, scored_on, use_of
 from undertow.tasks.sampling import Request
 from undertow.training.checkpoints import load_best
 from undertow.training.run import Run, open_run
@@ -135,7 +135,7 @@ class Trained(Run):
         """
         given = make_options(self.recipe.Options, {"data": tuple(map(str, files)), **reading})
         asked = {name: getattr(given, name) for name in ("data", *reading)}
-        return self.recipe.score_file(self.model, self.vocabulary, replace(self.options, **asked))
+        return scored_on(self, self.recipe, replace(self.options, **asked))
 
     def report(self) -> Path:
         """Write report.html and the figures; returns the page's path."""

@@ -1,6 +1,7 @@
 """A run is a folder: config, history, checkpoints, score, report. Everything else reads it. Needs no torch.
 
 config.json  history.jsonl  flow/  vocabulary.json  score.json  report.html  figures/  checkpoints/  best  last
+Some recipes also: made/  learned.npy
 """
 
 from __future__ import annotations
