@@ -7,6 +7,7 @@ import pytest
 
 from undertow.data.mixtures import MIXTURES
 from undertow.data.pictures import PictureLayout, read_pictures
+from undertow.data.pictures_folder import open_image
 from undertow.data.pictures_idx import labels_of, read_array
 from undertow.errors import DataError, SettingError
 
@@ -242,6 +243,56 @@ def test_images_that_lie_beside_the_folders(tmp_path):
         read_pictures(tmp_path)
     with pytest.raises(SettingError, match="Leave --label out"):
         read_pictures(folder(tmp_path), PictureLayout(label="x"))
+
+
+# ---- one image
+
+RAMP = np.arange(0, 65_536, 257, dtype=np.uint16).reshape(16, 16)  # every 257th of 16 bits: 0, 1, 2, ... of 8
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path, ending):
+    file = tmp_path / f"a.{ending}"
+    image.fromarray(RAMP).save(file)
+    assert open_image(file)[0].ravel().tolist() == list(range(256))
+
+
+def test_the_clear_grey_of_sixteen_bits_lies_on_white(tmp_path):
+    image.fromarray(RAMP).save(tmp_path / "a.png", transparency=257)
+    assert open_image(tmp_path / "a.png")[0].ravel().tolist() == [0, 255, *range(2, 256)]
+
+
+@pytest.mark.parametrize(("kind", "said"), [(np.int32, "mode I .32-bit"), (np.float32, "mode F .floats")])
+def test_numbers_without_a_known_white_are_refused(tmp_path, kind, said):
+    folder(tmp_path)
+    image.fromarray(np.full((4, 6), 7, kind)).save(tmp_path / "dog" / "deep.tif")
+    with pytest.raises(DataError, match=rf"deep\.tif: .*{said}.* Save it with 8 or 16 bits"):
+        read_pictures(tmp_path)
+    assert read_pictures(tmp_path, PictureLayout(skip_bad=True)).skipped == 1
+
+
+def test_what_is_transparent_lies_on_white(tmp_path):
+    red = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [255, 0, 0, 51]]], np.uint8)
+    image.fromarray(red).save(tmp_path / "colored.png")
+    assert open_image(tmp_path / "colored.png")[:, 0].T.tolist() == [[255, 0, 0], [255] * 3, [255, 204, 204]]
+    grey = np.array([[[7, 255], [7, 0]]], np.uint8)
+    image.fromarray(grey, "LA").save(tmp_path / "grey.png")
+    assert open_image(tmp_path / "grey.png").tolist() == [[[7, 255]]]
+    table = image.new("P", (2, 1))
+    table.putpalette([0, 0, 9, 0, 8, 0])
+    table.putdata([0, 1])
+    table.save(tmp_path / "table.png", transparency=0)
+    assert open_image(tmp_path / "table.png")[:, 0].T.tolist() == [[255] * 3, [0, 8, 0]]
+
+
+def test_an_image_is_turned_as_its_camera_says(tmp_path):
+    rows = image.fromarray(np.repeat(np.uint8([[0, 90, 255]]), 8, 0).repeat(8, 1))  # 24 wide, 8 high
+    exif = image.Exif()
+    exif[274] = 6  # to be turned a quarter right: what lies on the left is on top
+    rows.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    upright = open_image(tmp_path / "a.jpg")
+    assert upright.shape == (1, 24, 8)
+    assert np.abs(upright[0, ::8, 4].astype(int) - [0, 90, 255]).max() < 12
 
 
 # ---- mixtures
