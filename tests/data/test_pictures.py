@@ -245,6 +245,20 @@ def test_images_that_lie_beside_the_folders(tmp_path):
         read_pictures(folder(tmp_path), PictureLayout(label="x"))
 
 
+def test_what_lies_where_no_image_is_looked_for_is_said(tmp_path):
+    spot = image.fromarray(np.zeros((4, 6), np.uint8))
+    assert read_pictures(folder(tmp_path)).remarks == ()
+    spot.save(tmp_path / "loose.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "dog" / "young").mkdir()
+    spot.save(tmp_path / "dog" / "young" / "a.png")
+    beside, deeper, empty = read_pictures(tmp_path).remarks
+    assert "1 images beside its folders are not used" in beside
+    assert "1 images in folders of its folders are not used" in deeper
+    assert f"{tmp_path}: empty hold no images of their own" in empty
+
+
 # ---- one image
 
 RAMP = np.arange(0, 65_536, 257, dtype=np.uint16).reshape(16, 16)  # every 257th of 16 bits: 0, 1, 2, ... of 8

@@ -289,3 +289,5 @@ def test_a_file_is_looked_at(tmp_path):
     seen = RECIPE.inspect(GanOptions(data=(str(stripes(tmp_path)),)))
     assert seen["shape"] == [1, 12, 12]
     assert sum(seen["parts"].values()) == sum(seen["classes"].values()) == 240
+    with pytest.raises(DataError, match="images to train on are too few"):
+        RECIPE.inspect(GanOptions(data=(str(stripes(tmp_path, 20)),)))

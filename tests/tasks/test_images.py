@@ -5,14 +5,18 @@ import json
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_runs import one_thread
 
 import undertow as ut
 from undertow.data.pictures import Pictures
 from undertow.data.source import Source
 from undertow.errors import DataError, SettingError
+from undertow.tasks.gan import RECIPE as GAN
+from undertow.tasks.gan_options import GanOptions
 from undertow.tasks.image_figures import first_filters, sizes
-from undertow.tasks.images import ImagesTask, probabilities
+from undertow.tasks.images import RECIPE, ImagesTask, probabilities
+from undertow.tasks.images_options import ImagesOptions
 from undertow.tasks.linear_pixels import linear_pixels
 from undertow.tasks.seen_images import fitting
 from undertow.training.run import open_run
@@ -106,6 +110,24 @@ def test_a_run_killed_and_resumed_is_the_run_unbroken(tmp_path, told, monkeypatc
     for name, value in told.model.state_dict().items():
         assert torch.equal(value, again.model.state_dict()[name]), name
     assert again.score["test"] == told.score["test"]
+
+
+def test_a_changed_file_of_labels_is_noticed(tmp_path, monkeypatch):
+    def dies(task, batch, carried):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ImagesTask, "loss", dies)
+        with pytest.raises(Killed):
+            run(tmp_path)
+    data = open_run(tmp_path / "run").config["data"]
+    assert [record["path"].rpartition("/")[2][6:12] for record in data] == ["images", "labels"]
+    labels = tmp_path / "train-labels-idx1-ubyte"
+    changed = bytearray(labels.read_bytes())
+    changed[-1] ^= 1
+    labels.write_bytes(changed)
+    with pytest.raises(DataError, match="labels-idx1-ubyte has changed since"):
+        ut.resume(tmp_path / "run")
 
 
 def test_what_is_scored_is_what_the_model_says(told):
@@ -246,6 +268,33 @@ def test_one_label_alone_is_refused(tmp_path):
     (tmp_path / "a-labels-idx1").write_bytes(idx(0 * sides))
     with pytest.raises(DataError, match="right column or folder"):
         ut.train("images", data=tmp_path / "a-images-idx3", out=tmp_path / "no", **SMALL)
+
+
+def test_inspect_refuses_what_training_would(tmp_path):
+    for label, count in (("cat", 30), ("dog", 0)):
+        (tmp_path / label).mkdir()
+        for number, pixels in enumerate(made(count)[0][:, 0] if count else ()):
+            Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    asked = ImagesOptions(data=(str(tmp_path),))
+    with pytest.raises(DataError, match="Every training image has the label 'cat'"):
+        RECIPE.inspect(asked)
+    for number in range(30):  # one image a class: what is held out has labels that are not trained on
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / "cat" / f"{number}.png").rename(tmp_path / f"{number}" / "a.png")
+    with pytest.raises(DataError, match="labels that no training image has"):
+        RECIPE.inspect(asked)
+
+
+def test_remarks_of_a_folder_are_kept_and_shown(tmp_path):
+    for number, pixels in enumerate(made(40)[0][:, 0]):
+        (tmp_path / "photos" / NAMES[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "photos" / NAMES[number % 2] / f"{number}.png")
+    (tmp_path / "photos" / "none").mkdir()
+    asked = ImagesOptions(data=(str(tmp_path / "photos"),), net="mlp-1")
+    [said] = RECIPE.inspect(asked)["remarks"]
+    assert "none hold no images" in said
+    assert said in RECIPE.prepare(asked).remarks
+    assert GAN.inspect(GanOptions(data=asked.data))["remarks"] == [said]
 
 
 def test_images_of_another_size_are_refused(told, tmp_path):

@@ -62,6 +62,7 @@ def read_folder(path: Path, how: PictureLayout) -> Raw:
         Source(str(path), "folder", None, "", digest.hexdigest(), size),
         skipped,
         tuple(names),
+        remarks=tuple(_left_out(path, {file.parent for file in files})),
     )
 
 
@@ -138,7 +139,7 @@ def _cut(image: Any, size: tuple[int, int], pillow: Any) -> Any:
 def _files(path: Path) -> list[Path]:
     found = sorted(_images(path))
     if not found:
-        beside = sum(file.suffix.lower() in ENDINGS for file in path.iterdir())
+        beside = sum(map(_is_image, path.iterdir()))
         told = (
             f" {beside:,} images lie in it directly: move them into a folder for each label."
             if beside
@@ -154,11 +155,26 @@ def _files(path: Path) -> list[Path]:
 def _images(path: Path) -> Iterator[Path]:
     for folder in path.iterdir():
         if folder.is_dir() and not folder.name.startswith("."):
-            yield from (
-                file
-                for file in folder.iterdir()
-                if file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file()
-            )
+            yield from filter(_is_image, folder.iterdir())
+
+
+def _is_image(file: Path) -> bool:
+    return file.suffix.lower() in ENDINGS and not file.name.startswith(".") and file.is_file()
+
+
+def _left_out(path: Path, used: set[Path]) -> Iterator[str]:
+    """What lies where no image is looked for."""
+    if beside := sum(map(_is_image, path.iterdir())):
+        yield f"{path}: {beside:,} images beside its folders are not used; the folder of an image is its label."
+    shown = [
+        file for file in path.rglob("*") if not any(p.startswith(".") for p in file.relative_to(path).parts)
+    ]
+    if deeper := sum(_is_image(file) and len(file.relative_to(path).parts) > 2 for file in shown):
+        yield f"{path}: {deeper:,} images in folders of its folders are not used; a folder for each label is read."
+    empty = sorted(file.name for file in shown if file.is_dir() and file.parent == path and file not in used)
+    if empty:
+        more = f" and {len(empty) - 5:,} more" if len(empty) > 5 else ""
+        yield f"{path}: {', '.join(empty[:5])}{more} hold no images of their own: no labels are made of them."
 
 
 def _stacked(path: Path, images: list[NDArray[np.uint8]], names: list[str]) -> NDArray[np.uint8]:

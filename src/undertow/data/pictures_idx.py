@@ -64,8 +64,8 @@ def read_idx(path: Path, how: PictureLayout) -> Raw:
             f"{path} holds {len(pixels):,} images, but {beside} an array of {'x'.join(map(str, labels.shape))}: a "
             "label for each is needed."
         )
-    source = describe(path, encoding="", format="idx")
-    return Raw(np.ascontiguousarray(pixels), tuple(map(str, labels.tolist())), source, 0)
+    source, named = (describe(file, encoding="", format="idx") for file in (path, beside))
+    return Raw(np.ascontiguousarray(pixels), tuple(map(str, labels.tolist())), source, 0, beside=named)
 
 
 def labels_of(path: Path) -> Path:

@@ -18,7 +18,7 @@ from undertow.data.mixtures import MIXTURES, Mixture
 from undertow.data.pictures import Pictures, read_pictures
 from undertow.errors import DataError, SettingError
 from undertow.tasks import remarks
-from undertow.tasks.picture_parts import PictureReading, record_of, split_pictures
+from undertow.tasks.picture_parts import PictureReading, records_of, split_pictures
 
 POINTS = {"train": 50_000, "validation": 5_000, "test": 5_000}  # drawn of a mixture
 
@@ -103,10 +103,11 @@ def inspect_examples(examples: Examples) -> dict[str, Any]:
     counts = np.bincount(
         np.concatenate([part.classes for part in parts.values()]), minlength=len(examples.names)
     )
-    [record] = examples.records
+    record = examples.records[0]
     left = {key: record[key] for key in ("duplicates", "conflicts", "skipped") if record.get(key)}
     mixture = examples.mixture
     modes = {"deviation": mixture.deviation, "scale": examples.scale} if mixture else {}
+    said = {"remarks": examples.remarks} if examples.remarks else {}
     kinds = "modes" if mixture else "classes"
     return {
         "file": record["path"],
@@ -115,6 +116,7 @@ def inspect_examples(examples: Examples) -> dict[str, Any]:
         **left,
         **modes,
         kinds: dict(zip(examples.names, counts.tolist(), strict=True)),
+        **said,
     }
 
 
@@ -134,7 +136,7 @@ def _images(read: Pictures) -> Examples:
     names = tuple(sorted(set(read.labels)))
     numbers = {name: n for n, name in enumerate(names)}
     parts = [_part(part, numbers) for part in split_pictures(read)]
-    return Examples(*_three(parts), names, 1.0, None, [record_of("train", read)])
+    return Examples(*_three(parts), names, 1.0, None, records_of("train", read))
 
 
 def _part(of: Pictures, numbers: dict[str, int]) -> Part:

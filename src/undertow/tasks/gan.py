@@ -210,12 +210,7 @@ class GanRecipe:
             DataError: images that cannot be used, or too few.
         """
         options.check()
-        examples = read_examples(options)
-        if len(examples.train) < SMALLEST:
-            raise DataError(
-                f"{options.data[0]}: {len(examples.train)} images to train on are too few; a generator needs at least "
-                f"{SMALLEST}, and some thousands to be of use."
-            )
+        examples = _enough(options)
         subject, options = subject_of(examples, options.data[0]), settled(options, examples)
         return GanJob(GanTask(self.build(options, subject), examples, subject, options))
 
@@ -274,11 +269,25 @@ class GanRecipe:
         )
 
     def inspect(self, options: GanOptions) -> dict[str, Any]:
-        """Sizes, classes and shapes."""
-        return inspect_examples(read_examples(options))
+        """Sizes, classes and shapes.
+
+        Raises:
+            DataError: too few images to train on.
+        """
+        return inspect_examples(_enough(options))
 
 
 RECIPE = GanRecipe()
+
+
+def _enough(options: GanOptions) -> Examples:
+    examples = read_examples(options)
+    if len(examples.train) < SMALLEST:
+        raise DataError(
+            f"{options.data[0]}: {len(examples.train)} images to train on are too few; a generator needs at least "
+            f"{SMALLEST}, and some thousands to be of use."
+        )
+    return examples
 
 
 def drawn(model: Adversaries, count: int, seed: int) -> NDArray[np.float32]:
