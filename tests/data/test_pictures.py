@@ -79,6 +79,9 @@ def test_images_met_again_are_dropped_and_those_with_another_label_counted(tmp_p
         (lambda d: b"\0\0\r\3" + d[4:], r"floats; unsigned bytes \(type 8\)"),
         (lambda d: idx(LABELS), "1 axes, 4; images have 3"),
         (lambda d: b"", "no idx file"),
+        (lambda d: d[:3] + b"\xff" + d[4:], "array of 255 axes; labels have 1, images 3 or 4"),
+        (lambda d: d[:3] + b"\0" + d[4:], "array of 0 axes"),
+        (lambda d: d[:6], "sizes alone, of 3 axes, take 16 bytes, and it has 6"),
     ],
 )
 def test_damaged_idx_files(tmp_path, spoil, said):
@@ -124,6 +127,13 @@ def test_a_row_is_an_image(tmp_path):
     assert read.pixels.shape == (2, 1, 2, 2)
     assert read.pixels[0, 0].tolist() == [[0, 10], [20, 255]]
     assert read.labels == ("cat", "dog")
+
+
+def test_the_ending_of_a_table_wins_over_its_name(tmp_path):
+    (tmp_path / "t_idx.csv").write_text(table(ROWS))
+    assert read_pictures(tmp_path / "t_idx.csv").labels == ("cat", "dog")
+    (tmp_path / "idx.tsv.gz").write_bytes(gzip.compress(table(ROWS).replace(",", "\t").encode()))
+    assert read_pictures(tmp_path / "idx.tsv.gz").labels == ("cat", "dog")
 
 
 def test_shares_of_white_are_read_as_such(tmp_path):

@@ -243,6 +243,8 @@ def test_it_starts_from_another_run():
         ({"data": ("rign",)}, r"rign does not exist\. Did you mean ring\? Mixtures: ring, grid"),
         ({"data": ()}, "--data takes one file, folder or mixture"),
         ({"data": ("ring", "grid")}, "got 2"),
+        ({"label": "x"}, "ring is a mixture, whose points are drawn and not read: leave --label out"),
+        ({"side": 8, "skip_bad": True}, "leave --side --skip-bad out"),
         ({"kind": "wgam"}, "kind"),
         ({"saturating": True}, "--saturating goes with --kind gan"),
         ({"penalty": -1.0}, "--penalty must not be negative"),

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -78,7 +78,7 @@ def read_examples(files: ExampleFiles) -> Examples:
     """Read and split: 80 / 10 / 10 by a hash of the pixels; points are drawn by a fixed seed.
 
     Raises:
-        SettingError: not one file, folder or mixture.
+        SettingError: not one file, folder or mixture, or an option of files for a mixture.
         DataError: images that cannot be used.
     """
     if len(files.data) != 1:
@@ -87,6 +87,7 @@ def read_examples(files: ExampleFiles) -> Examples:
         )
     [name] = files.data
     if name in MIXTURES:  # also where a folder is called so, as a run of it may be: that one is ./ring
+        _check_drawn(name, files)
         return _points(name, MIXTURES[name])
     if not Path(name).exists():
         close = difflib.get_close_matches(name, MIXTURES, n=1)
@@ -118,6 +119,14 @@ def inspect_examples(examples: Examples) -> dict[str, Any]:
         kinds: dict(zip(examples.names, counts.tolist(), strict=True)),
         **said,
     }
+
+
+def _check_drawn(name: str, files: ExampleFiles) -> None:
+    """Refuse what only files have."""
+    given = [of.name for of in fields(PictureReading) if getattr(files, of.name) != of.default]
+    if given:
+        told = " ".join(f"--{option.replace('_', '-')}" for option in given)
+        raise SettingError(f"{name} is a mixture, whose points are drawn and not read: leave {told} out.")
 
 
 def _points(name: str, mixture: Mixture) -> Examples:
