@@ -1,6 +1,7 @@
 """images on squares that lie left or right, bright or dark: what was read, what is learned, what is said."""
 
 import json
+import shutil
 
 import numpy as np
 import pytest
@@ -11,7 +12,7 @@ from tiny_runs import one_thread
 import undertow as ut
 from undertow.data.pictures import Pictures
 from undertow.data.source import Source
-from undertow.errors import DataError, SettingError
+from undertow.errors import DataError, RunError, SettingError
 from undertow.tasks.gan import RECIPE as GAN
 from undertow.tasks.gan_options import GanOptions
 from undertow.tasks.image_figures import first_filters, sizes
@@ -147,6 +148,10 @@ def test_predict_and_explain_read_files_of_any_size(told, tmp_path):
     answers = told.predict([str(tmp_path / "a.png"), str(tmp_path / "b.png")])
     assert [a["label"] for a in answers] == ["1", "1"]
     assert sum(answers[0]["probabilities"].values()) == pytest.approx(1)
+    assert told.predict([tmp_path / "a.png", tmp_path / "b.png"]) == answers
+    assert told.predict(tmp_path / "a.png") == told.predict(str(tmp_path / "a.png"))
+    assert told.predict([]) == []
+    assert told.explain(tmp_path / "a.png") == told.explain(str(tmp_path / "a.png"))
     found = told.explain(str(tmp_path / "a.png"))
     by_pixel = np.array(found.by_pixel)
     assert by_pixel.sum() == pytest.approx(
@@ -248,6 +253,7 @@ def test_a_linear_map_of_pixels_is_the_one_of_least_loss():
         ({"net": "resnet-21"}, r"6 n \+ 2 layers"),
         ({"net": "cnn-3"}, "no depth to choose"),
         ({"net": "densenet-121"}, "from 32x32 on"),
+        ({"net": "resnet-18", "width": 8}, "resnet-18 has widths of its own, and does not take --width 8"),
         ({"net": "mlp", "width": 0}, "--width must be at least 1"),
         ({"net": "mlp", "width": 3_000_000}, "GiB"),
         ({"shift": -1}, "--shift must not be negative"),
@@ -295,6 +301,28 @@ def test_remarks_of_a_folder_are_kept_and_shown(tmp_path):
     assert "none hold no images" in said
     assert said in RECIPE.prepare(asked).remarks
     assert GAN.inspect(GanOptions(data=asked.data))["remarks"] == [said]
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ([1, "x", 8], "three whole numbers above 0; got"),
+        ([1, 8.5, 8], "three whole numbers"),
+        ([1, 0, 8], "three whole numbers"),
+        ([True, 8, 8], "three whole numbers"),
+        ([8, 8], "three whole numbers"),
+        ("1x8x8", "three whole numbers"),
+        ([1, 8, 9], r"does not fit .* config\.json or vocabulary\.json"),
+        ([3, 8, 8], r"does not fit .* config\.json or vocabulary\.json"),
+        ([1, 10**12, 10**12], "no network is made of what its config.json and vocabulary.json say"),
+    ],
+)
+def test_a_damaged_shape_is_said(told, tmp_path, shape, said):
+    folder = shutil.copytree(told.path, tmp_path / "run")
+    record = json.loads((folder / "vocabulary.json").read_text())
+    (folder / "vocabulary.json").write_text(json.dumps({**record, "shape": shape}))
+    with pytest.raises(RunError, match=said):
+        _ = ut.load(folder).model
 
 
 def test_images_of_another_size_are_refused(told, tmp_path):
