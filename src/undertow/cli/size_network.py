@@ -223,7 +223,7 @@ def net(what: str, given: NetWords) -> int:
 
     if given.memory is not None:
         return _fits(sizes_at, given)
-    batch = max(given.batch, _least(sizes_at))
+    batch = _least(sizes_at) if given.batch == 1 else given.batch
     if batch > given.batch:
         say(f"{what} is sized with a batch of {batch}: batch norm cannot train on 1.")
     found = sizes_at(batch)
