@@ -6,7 +6,11 @@ import numpy as np
 import pytest
 
 from undertow.report import report
+from undertow.report.made_pictures import MOST
 from undertow.tasks import made_scores
+from undertow.tasks.gan import RECIPE
+from undertow.tasks.keeping_samples import check_place, keep_samples
+from undertow.tasks.subject import Subject
 
 RING = [
     "--data",
@@ -60,6 +64,19 @@ def test_points_are_printed_or_kept(ring, undertow, tmp_path):
     assert (tmp_path / "points.png").read_bytes().startswith(b"\x89PNG")
     kept = undertow("sample", "run", "--out", "points.csv", "--json").out
     assert json.loads(kept) == {"run": "run", "out": "points.csv"}
+
+
+def test_a_sheet_says_how_many_images_it_shows_and_overwrites_none(undertow, tmp_path, monkeypatch):
+    known = Subject((1, 2, 2), ("a",))
+    made = np.zeros((MOST + 1, 1, 2, 2), np.uint8)
+    assert keep_samples(tmp_path / "few.png", made[:MOST], known) == ""
+    assert keep_samples(tmp_path / "all.npy", made, known) == ""
+    said = keep_samples(tmp_path / "many.png", made, known)
+    assert "many.png shows the first 1,024 of 1,025 images; all go into --out FILE.npy" in said
+    for name in ("samples.png", "samples-2.png", "samples-3.png"):
+        place = check_place(RECIPE, known, None)
+        assert str(place) == name
+        place.write_bytes(b"kept")
 
 
 def test_what_goes_wrong_is_said(ring, refused, names_run):

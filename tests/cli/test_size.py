@@ -81,6 +81,10 @@ def test_other_arithmetic(undertow, words, wanted):
     assert wanted in answer.out
 
 
+def test_a_dense_block_is_said_to_be_no_whole_net(undertow):
+    assert "undertow size densenet-40" in undertow("size", "densenet").err
+
+
 def test_layers_of_a_cell(undertow):
     words = ("size", "lstm", "--input-size", 8, "--hidden", 16, "--steps", 100, "--batch", 4)
     answer = undertow(*words)

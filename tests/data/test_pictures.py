@@ -79,6 +79,9 @@ def test_images_met_again_are_dropped_and_those_with_another_label_counted(tmp_p
         (lambda d: b"\0\0\r\3" + d[4:], r"floats; unsigned bytes \(type 8\)"),
         (lambda d: idx(LABELS), "1 axes, 4; images have 3"),
         (lambda d: b"", "no idx file"),
+        (lambda d: d[:3] + b"\xff" + d[4:], "array of 255 axes; labels have 1, images 3 or 4"),
+        (lambda d: d[:3] + b"\0" + d[4:], "array of 0 axes"),
+        (lambda d: d[:6], "sizes alone, of 3 axes, take 16 bytes, and it has 6"),
     ],
 )
 def test_damaged_idx_files(tmp_path, spoil, said):
@@ -124,6 +127,13 @@ def test_a_row_is_an_image(tmp_path):
     assert read.pixels.shape == (2, 1, 2, 2)
     assert read.pixels[0, 0].tolist() == [[0, 10], [20, 255]]
     assert read.labels == ("cat", "dog")
+
+
+def test_the_ending_of_a_table_wins_over_its_name(tmp_path):
+    (tmp_path / "t_idx.csv").write_text(table(ROWS))
+    assert read_pictures(tmp_path / "t_idx.csv").labels == ("cat", "dog")
+    (tmp_path / "idx.tsv.gz").write_bytes(gzip.compress(table(ROWS).replace(",", "\t").encode()))
+    assert read_pictures(tmp_path / "idx.tsv.gz").labels == ("cat", "dog")
 
 
 def test_shares_of_white_are_read_as_such(tmp_path):
@@ -252,6 +262,70 @@ def test_images_that_lie_beside_the_folders(tmp_path):
         read_pictures(tmp_path)
     with pytest.raises(SettingError, match="Leave --label out"):
         read_pictures(folder(tmp_path), PictureLayout(label="x"))
+
+
+def test_what_lies_where_no_image_is_looked_for_is_said(tmp_path):
+    spot = image.fromarray(np.zeros((4, 6), np.uint8))
+    assert read_pictures(folder(tmp_path)).remarks == ()
+    spot.save(tmp_path / "loose.png")
+    (tmp_path / "empty").mkdir()
+    (tmp_path / ".hidden").mkdir()
+    (tmp_path / "dog" / "young").mkdir()
+    spot.save(tmp_path / "dog" / "young" / "a.png")
+    beside, deeper, empty = read_pictures(tmp_path).remarks
+    assert "1 images beside its folders are not used" in beside
+    assert "1 images in folders of its folders are not used" in deeper
+    assert f"{tmp_path}: empty hold no images of their own" in empty
+
+
+# ---- one image
+
+RAMP = np.arange(0, 65_536, 257, dtype=np.uint16).reshape(16, 16)  # every 257th of 16 bits: 0, 1, 2, ... of 8
+
+
+@pytest.mark.parametrize("ending", ["png", "tif", "pgm"])
+def test_sixteen_bits_are_scaled_to_eight(tmp_path, ending):
+    file = tmp_path / f"a.{ending}"
+    image.fromarray(RAMP).save(file)
+    assert open_image(file)[0].ravel().tolist() == list(range(256))
+
+
+def test_the_clear_grey_of_sixteen_bits_lies_on_white(tmp_path):
+    image.fromarray(RAMP).save(tmp_path / "a.png", transparency=257)
+    assert open_image(tmp_path / "a.png")[0].ravel().tolist() == [0, 255, *range(2, 256)]
+
+
+@pytest.mark.parametrize(("kind", "said"), [(np.int32, "mode I .32-bit"), (np.float32, "mode F .floats")])
+def test_numbers_without_a_known_white_are_refused(tmp_path, kind, said):
+    folder(tmp_path)
+    image.fromarray(np.full((4, 6), 7, kind)).save(tmp_path / "dog" / "deep.tif")
+    with pytest.raises(DataError, match=rf"deep\.tif: .*{said}.* Save it with 8 or 16 bits"):
+        read_pictures(tmp_path)
+    assert read_pictures(tmp_path, PictureLayout(skip_bad=True)).skipped == 1
+
+
+def test_what_is_transparent_lies_on_white(tmp_path):
+    red = np.array([[[255, 0, 0, 255], [255, 0, 0, 0], [255, 0, 0, 51]]], np.uint8)
+    image.fromarray(red).save(tmp_path / "colored.png")
+    assert open_image(tmp_path / "colored.png")[:, 0].T.tolist() == [[255, 0, 0], [255] * 3, [255, 204, 204]]
+    grey = np.array([[[7, 255], [7, 0]]], np.uint8)
+    image.fromarray(grey, "LA").save(tmp_path / "grey.png")
+    assert open_image(tmp_path / "grey.png").tolist() == [[[7, 255]]]
+    table = image.new("P", (2, 1))
+    table.putpalette([0, 0, 9, 0, 8, 0])
+    table.putdata([0, 1])
+    table.save(tmp_path / "table.png", transparency=0)
+    assert open_image(tmp_path / "table.png")[:, 0].T.tolist() == [[255] * 3, [0, 8, 0]]
+
+
+def test_an_image_is_turned_as_its_camera_says(tmp_path):
+    rows = image.fromarray(np.repeat(np.uint8([[0, 90, 255]]), 8, 0).repeat(8, 1))  # 24 wide, 8 high
+    exif = image.Exif()
+    exif[274] = 6  # to be turned a quarter right: what lies on the left is on top
+    rows.save(tmp_path / "a.jpg", exif=exif, quality=95)
+    upright = open_image(tmp_path / "a.jpg")
+    assert upright.shape == (1, 24, 8)
+    assert np.abs(upright[0, ::8, 4].astype(int) - [0, 90, 255]).max() < 12
 
 
 # ---- mixtures

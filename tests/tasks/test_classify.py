@@ -2,6 +2,7 @@
 
 import itertools
 import json
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -96,6 +97,16 @@ def test_predictions_are_of_the_texts_in_their_order(told):
         assert answer["p"] == max(answer["probabilities"].values())
     assert told.predict(["a grim film"])[0]["p"] == pytest.approx(found[1]["p"], abs=1e-6)
     assert told.predict([""])[0]["unknown"] == 1
+    assert told.predict("a grim film") == told.predict(["a grim film"])
+    assert told.predict([]) == []
+    for strange, said in (
+        ([Path("a.txt")], "input 1 must be a text, got PosixPath"),
+        (["a", 3], "input 2 must be a text, got int '3'"),
+        (3, "a list of inputs, got int"),
+        (b"ab", "a list of inputs, got bytes"),
+    ):
+        with pytest.raises(SettingError, match=said):
+            told.predict(strange)
 
 
 def test_contributions_sum_to_the_whole_and_fall_on_the_word_that_decides(told):

@@ -258,7 +258,7 @@ def test_beside_another_file_all_of_it_counts(tmp_path, monkeypatch):
     assert np.array_equal(seen[0].train.values, own.train.values)
     assert told["judge"]["learned_from"] == run.options.data[0]
     assert told["fair"] == pytest.approx(np.bincount(seen[0].test.classes) / 60)
-    with pytest.raises(DataError, match="no more of what the run makes"):
+    with pytest.raises(DataError, match="Give it more of the same"):
         run.score_on(stripes(tmp_path / "other", 60, 14))
     other = stripes(tmp_path / "other", 60)
     stripes(tmp_path, 250)  # the run's own is no more what it was
@@ -334,6 +334,8 @@ def test_it_starts_from_another_run():
         ({"data": ("rign",)}, r"rign does not exist\. Did you mean ring\? Mixtures: ring, grid"),
         ({"data": ()}, "--data takes one file, folder or mixture"),
         ({"data": ("ring", "grid")}, "got 2"),
+        ({"label": "x"}, "ring is a mixture, whose points are drawn and not read: leave --label out"),
+        ({"side": 8, "skip_bad": True}, "leave --side --skip-bad out"),
         ({"kind": "wgam"}, "kind"),
         ({"saturating": True}, "--saturating goes with --kind gan"),
         ({"penalty": -1.0}, "--penalty must not be negative"),
@@ -380,3 +382,5 @@ def test_a_file_is_looked_at(tmp_path):
     seen = RECIPE.inspect(GanOptions(data=(str(stripes(tmp_path)),)))
     assert seen["shape"] == [1, 12, 12]
     assert sum(seen["parts"].values()) == sum(seen["classes"].values()) == 240
+    with pytest.raises(DataError, match="images to train on are too few"):
+        RECIPE.inspect(GanOptions(data=(str(stripes(tmp_path, 20)),)))

@@ -6,6 +6,7 @@ import shutil
 import numpy as np
 import pytest
 import torch
+from PIL import Image
 from tiny_runs import one_thread
 from torch import nn
 
@@ -13,9 +14,11 @@ import undertow as ut
 from undertow.cli.show import show_score
 from undertow.data.pictures import Pictures, read_pictures
 from undertow.data.source import Source
-from undertow.errors import DataError, SettingError
+from undertow.errors import DataError, RunError, SettingError
 from undertow.tasks import images
 from undertow.tasks.class_scores import record
+from undertow.tasks.gan import RECIPE as GAN
+from undertow.tasks.gan_options import GanOptions
 from undertow.tasks.image_figures import first_filters, sizes
 from undertow.tasks.images import RECIPE, ImagesTask, probabilities
 from undertow.tasks.images_options import ImagesOptions
@@ -149,6 +152,29 @@ def test_a_run_killed_and_resumed_is_the_run_unbroken(tmp_path, told, monkeypatc
     assert again.score["test"] == told.score["test"]
 
 
+def test_a_changed_file_of_labels_is_noticed(tmp_path, monkeypatch):
+    def dies(task, batch, carried):
+        raise Killed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(ImagesTask, "loss", dies)
+        with pytest.raises(Killed):
+            run(tmp_path)
+    data = open_run(tmp_path / "run").config["data"]
+    assert [record["path"].rpartition("/")[2][6:12] for record in data] == ["images", "labels"]
+    config = tmp_path / "run" / "config.json"
+    before = config.read_text()
+    config.write_text(json.dumps({**json.loads(before), "data": data[:1]}))  # as an older undertow wrote it
+    assert ut.resume(tmp_path / "run").score["test"]["accuracy"] > 0.9
+    config.write_text(before)
+    labels = tmp_path / "train-labels-idx1-ubyte"
+    changed = bytearray(labels.read_bytes())
+    changed[-1] ^= 1
+    labels.write_bytes(changed)
+    with pytest.raises(DataError, match="labels-idx1-ubyte has changed since"):
+        ut.resume(tmp_path / "run")
+
+
 def test_what_is_scored_is_what_the_model_says(told):
     pixels, sides = made(200, seed=1)
     p = probabilities(told.model, torch.from_numpy(pixels))
@@ -166,6 +192,10 @@ def test_predict_and_explain_read_files_of_any_size(told, tmp_path):
     answers = told.predict([str(tmp_path / "a.png"), str(tmp_path / "b.png")])
     assert [a["label"] for a in answers] == ["1", "1"]
     assert sum(answers[0]["probabilities"].values()) == pytest.approx(1)
+    assert told.predict([tmp_path / "a.png", tmp_path / "b.png"]) == answers
+    assert told.predict(tmp_path / "a.png") == told.predict(str(tmp_path / "a.png"))
+    assert told.predict([]) == []
+    assert told.explain(tmp_path / "a.png") == told.explain(str(tmp_path / "a.png"))
     found = told.explain(str(tmp_path / "a.png"))
     by_pixel = np.array(found.by_pixel)
     assert by_pixel.sum() == pytest.approx(
@@ -362,6 +392,7 @@ def test_a_linear_map_takes_no_more_memory_than_it_may(monkeypatch):
         ({"net": "resnet-21"}, r"6 n \+ 2 layers"),
         ({"net": "cnn-3"}, "no depth to choose"),
         ({"net": "densenet-121"}, "from 32x32 on"),
+        ({"net": "resnet-18", "width": 8}, "resnet-18 has widths of its own, and does not take --width 8"),
         ({"net": "mlp", "width": 0}, "--width must be at least 1"),
         ({"net": "mlp", "width": 3_000_000}, "GiB"),
         ({"shift": -1}, "--shift must not be negative"),
@@ -383,6 +414,55 @@ def test_one_label_alone_is_refused(tmp_path):
     (tmp_path / "a-labels-idx1").write_bytes(idx(0 * sides))
     with pytest.raises(DataError, match="right column or folder"):
         ut.train("images", data=tmp_path / "a-images-idx3", out=tmp_path / "no", **SMALL)
+
+
+def test_inspect_refuses_what_training_would(tmp_path):
+    for label, count in (("cat", 30), ("dog", 0)):
+        (tmp_path / label).mkdir()
+        for number, pixels in enumerate(made(count)[0][:, 0] if count else ()):
+            Image.fromarray(pixels).save(tmp_path / label / f"{number}.png")
+    asked = ImagesOptions(data=(str(tmp_path),))
+    with pytest.raises(DataError, match="Every training image has the label 'cat'"):
+        RECIPE.inspect(asked)
+    for number in range(30):  # one image a class: what is held out has labels that are not trained on
+        (tmp_path / f"{number}").mkdir()
+        (tmp_path / "cat" / f"{number}.png").rename(tmp_path / f"{number}" / "a.png")
+    with pytest.raises(DataError, match="labels that no training image has"):
+        RECIPE.inspect(asked)
+
+
+def test_remarks_of_a_folder_are_kept_and_shown(tmp_path):
+    for number, pixels in enumerate(made(40)[0][:, 0]):
+        (tmp_path / "photos" / NAMES[number % 2]).mkdir(parents=True, exist_ok=True)
+        Image.fromarray(pixels).save(tmp_path / "photos" / NAMES[number % 2] / f"{number}.png")
+    (tmp_path / "photos" / "none").mkdir()
+    asked = ImagesOptions(data=(str(tmp_path / "photos"),), net="mlp-1")
+    [said] = RECIPE.inspect(asked)["remarks"]
+    assert "none hold no images" in said
+    assert said in RECIPE.prepare(asked).remarks
+    assert GAN.inspect(GanOptions(data=asked.data))["remarks"] == [said]
+
+
+@pytest.mark.parametrize(
+    ("shape", "said"),
+    [
+        ([1, "x", 8], "three whole numbers above 0; got"),
+        ([1, 8.5, 8], "three whole numbers"),
+        ([1, 0, 8], "three whole numbers"),
+        ([True, 8, 8], "three whole numbers"),
+        ([8, 8], "three whole numbers"),
+        ("1x8x8", "three whole numbers"),
+        ([1, 8, 9], r"does not fit .* config\.json or vocabulary\.json"),
+        ([3, 8, 8], r"does not fit .* config\.json or vocabulary\.json"),
+        ([1, 10**12, 10**12], "no network is made of what its config.json and vocabulary.json say"),
+    ],
+)
+def test_a_damaged_shape_is_said(told, tmp_path, shape, said):
+    folder = shutil.copytree(told.path, tmp_path / "run")
+    record = json.loads((folder / "vocabulary.json").read_text())
+    (folder / "vocabulary.json").write_text(json.dumps({**record, "shape": shape}))
+    with pytest.raises(RunError, match=said):
+        _ = ut.load(folder).model
 
 
 def test_images_of_another_size_are_refused(told, tmp_path):

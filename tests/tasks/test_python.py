@@ -51,6 +51,24 @@ def test_loading_and_sampling_draw_nothing_from_the_global_generator(names_run):
     assert torch.equal(torch.get_rng_state(), before)
 
 
+@pytest.mark.parametrize(
+    ("asked", "said"),
+    [
+        ({"count": 2.5}, "count must be a whole number, got 2.5"),
+        ({"count": "3"}, "count must be a whole number, got '3'"),
+        ({"seed": 0.5}, "seed must be a whole number"),
+        ({"top_k": 1.5}, "top_k must be a whole number"),
+        ({"length": 2.5}, "length must be a whole number"),
+        ({"temperature": "warm"}, "temperature must be a number, got 'warm'"),
+        ({"prefix": 3}, "prefix must be a text, got 3"),
+    ],
+)
+def test_what_is_asked_of_samples_has_its_kind(names_run, asked, said):
+    with pytest.raises(SettingError, match=said):
+        ut.load(names_run.path).sample(**asked)
+    assert len(ut.load(names_run.path).sample(np.int64(2))) == 2
+
+
 def test_without_out_the_first_free_folder_under_runs(quick):
     first, second = (ut.train("names", **SHORT) for _ in range(2))
     assert (str(first.path), str(second.path)) == ("runs/names-elements-1", "runs/names-elements-2")

@@ -4,7 +4,7 @@ block."""
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Annotated
 
@@ -15,7 +15,7 @@ from matplotlib.figure import Figure
 from undertow.cells import catalog
 from undertow.cells.cell import Cell, output_size
 from undertow.cli.arguments import parse, say
-from undertow.cli.size import image
+from undertow.cli.size import check_classes, image
 from undertow.cli.size_network import names_net
 from undertow.errors import SettingError
 from undertow.nets.catalog import NETS, net, shown
@@ -45,7 +45,8 @@ class Arguments:
     classes: int = 10
     """Of a net: how many it tells apart."""
     width: int | None = None
-    """Of a net: of its first stage, or of every layer; without it, its own."""
+    """Of a net: channels of its first stage (of a densenet, of what a layer adds), or units of every layer; without it,
+    its own. Large resnets and densenets have none to choose."""
     input_size: int = 64
     """Features of the input."""
     hidden: int = 128
@@ -56,9 +57,14 @@ class Arguments:
     """The picture, .png or .svg; without it, CELL.png or NET.png here."""
 
 
+OF_NETS = ("image", "classes", "width")
+OF_CELLS = ("steps", "layers", "bidirectional", "input_size", "hidden", "cell_options")
+
+
 def run(words: list[str]) -> int:
     """Draw, and print where the picture is."""
     given = parse(Arguments, words, "draw", f"Draw a network. Nets: {', '.join(map(shown, NETS))}.")
+    _check_kind(given)
     out = Path(given.out or f"{given.what.rpartition(':')[2]}.png")
     if out.suffix not in (".png", ".svg"):
         raise SettingError(f"--out must end in .png or .svg, got {str(out)!r}.")
@@ -69,8 +75,25 @@ def run(words: list[str]) -> int:
     return 0
 
 
+def _check_kind(given: Arguments) -> None:
+    """Refuse what only the other kind has: nets have no steps, cells no image."""
+    is_net = names_net(given.what)
+    strange = [
+        f"--{of.name.replace('_', '-')}"
+        for of in fields(given)
+        if of.name in (OF_CELLS if is_net else OF_NETS) and getattr(given, of.name) != of.default
+    ]
+    if strange:
+        kinds = ("net", "cells") if is_net else ("cell", "nets")
+        them = "it" if len(strange) == 1 else "them"
+        raise SettingError(
+            f"{given.what} is a {kinds[0]}; {', '.join(strange)} can be asked of {kinds[1]} only. Leave {them} out."
+        )
+
+
 def _net(given: Arguments) -> tuple[Figure, str]:
     shape = _shape(given.image)
+    check_classes(given.classes)
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         made = net(given.what, shape, given.classes, given.width)
         found = pieces(made, shape)

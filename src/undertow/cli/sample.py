@@ -9,7 +9,7 @@ from typing import Annotated, Any
 import numpy as np
 import tyro
 
-from undertow.cli.arguments import parse
+from undertow.cli.arguments import parse, say
 from undertow.cli.output import print_json
 from undertow.tasks.keeping_samples import check_place, keep_samples
 from undertow.tasks.trained import Trained, load
@@ -36,8 +36,8 @@ class Arguments:
     seed: int = 0
     """Same seed, same samples."""
     out: str | None = None
-    """Of points and images: where they go, .png (a picture of all), .npy (their numbers), of points .csv. Without it
-    images go to samples.png, points to stdout."""
+    """Of points and images: where they go, .png (a picture, of the first 1,024 images), .npy (their numbers), of points
+    .csv. Without it images go to samples.png, or samples-2.png and so on where that is there; points to stdout."""
     json: bool = False
     """Print as JSON: {"run", "samples": [text, ...]}, or {"run", "samples": [[x, y], ...]}; with a file
     {"run", "out"}."""
@@ -50,7 +50,8 @@ def run(words: list[str]) -> int:
     place = check_place(trained.recipe, trained.vocabulary, given.out)
     samples = _drawn(trained, given)
     if place is not None:
-        keep_samples(place, samples, trained.vocabulary)
+        if said := keep_samples(place, samples, trained.vocabulary):
+            say(said)
         if given.json:
             print_json({"run": trained.path.name, "out": str(place)})
         else:

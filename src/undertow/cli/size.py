@@ -7,10 +7,12 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from undertow.cli.arguments import parse
+from undertow.cli.arguments import parse, say
 from undertow.cli.output import print_json
 from undertow.errors import SettingError
 from undertow.sizing.arithmetic import Worked, binary, conv, densenet, linear
+
+LARGEST = 100_000_000  # of a size of images, and of classes
 
 HELP = """usage: undertow size WHAT ...      (undertow size WHAT --help tells more)
 
@@ -21,7 +23,7 @@ What will a network cost, before a step is taken? WHAT is one of
   a cell               lstm, gru, ..., or your own as FILE.py:Class:  --hidden 64 --steps 100 --batch 8
   conv                 a convolution, worked step by step:  --input 224x224x3 --filters 64 --kernel 7
   linear               a linear map:  --input 256x256x3 --units 512
-  densenet             a dense block and its transition:  --input 32x32x64 --growth 12 --layers 4
+  densenet             a dense block and its transition, worked (the net: densenet-40):  --growth 12 --layers 4
   binary               weights of ±1, a bit each:  --parameters 10M
 """
 
@@ -58,7 +60,7 @@ class Linear:
 
 @dataclass(frozen=True)
 class Densenet:
-    """A dense block, and the transition behind it."""
+    """One dense block, and the transition behind it, worked step by step; the whole net is densenet-40."""
 
     input: str = "32x32x64"
     """Height x width x channels."""
@@ -115,9 +117,10 @@ class Net(Shared):
     classes: int = 10
     """How many it tells apart."""
     width: int | None = None
-    """Of its first stage, or of every layer; without it, its own."""
+    """Channels of its first stage (of a densenet, of what a layer adds), or units of every layer; without it, its own.
+    Large resnets and densenets have none to choose."""
     batch: int = 1
-    """Images."""
+    """Images; 2 are taken where batch norm cannot train on 1."""
     largest: Literal["batch"] = "batch"
     """With --memory: what to look for."""
 
@@ -169,6 +172,8 @@ def _worked(what: str, words: list[str]) -> int:
         )
         return 0
     print(found.title)
+    if what == "densenet":
+        say("This is one block. The whole net has its depth behind a dash: undertow size densenet-40")
     names = max(len(line.name) for line in found.lines)
     for line in found.lines:
         value = "x".join(map(str, line.value)) if isinstance(line.value, tuple) else f"{line.value:,}"
@@ -190,11 +195,27 @@ def _densenet(given: Densenet) -> Worked:
 
 
 def image(text: str, option: str = "--input") -> tuple[int, int, int]:
-    """Height, width and channels of `224x224x3`."""
+    """Height, width and channels of `224x224x3`.
+
+    Raises:
+        SettingError: it is not three sizes, or one of them is out of range.
+    """
     found = lengths(text, option)
     if len(found) != 3:
         raise SettingError(f"{option} is height x width x channels, like 224x224x3, got {text!r}.")
+    if not all(1 <= length <= LARGEST for length in found):
+        raise SettingError(f"Each size of {option} must lie from 1 to {LARGEST:,}, got {text!r}.")
     return found[0], found[1], found[2]
+
+
+def check_classes(classes: int) -> None:
+    """Refuse a net that tells nothing apart.
+
+    Raises:
+        SettingError: names the option.
+    """
+    if not 1 <= classes <= LARGEST:
+        raise SettingError(f"--classes must lie from 1 to {LARGEST:,}, got {classes}.")
 
 
 def lengths(text: str, option: str = "--input") -> tuple[int, ...]:

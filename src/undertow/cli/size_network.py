@@ -13,12 +13,13 @@ from torch import nn
 
 from undertow.cells import catalog
 from undertow.cells.cell import Cell
+from undertow.cli.arguments import say
 from undertow.cli.output import print_json
+from undertow.cli.size import LARGEST, check_classes, image
 from undertow.cli.size import Cell as CellWords
 from undertow.cli.size import Model as ModelWords
 from undertow.cli.size import Net as NetWords
-from undertow.cli.size import image
-from undertow.errors import SettingError
+from undertow.errors import SettingError, ShapeError
 from undertow.nets import catalog as catalog_of_nets
 from undertow.recurrent.recurrent import Recurrent
 from undertow.report.table import print_table
@@ -211,8 +212,9 @@ def names_net(what: str) -> bool:
 def net(what: str, given: NetWords) -> int:
     """Print the sizes of a deep net."""
     high, wide, channels = image(given.input)
-    if given.batch < 1 or given.classes < 1:
-        raise SettingError("--batch and --classes must be at least 1.")
+    check_classes(given.classes)
+    if given.batch < 1:
+        raise SettingError(f"--batch must be at least 1, got {given.batch}.")
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         network = catalog_of_nets.net(what, (channels, high, wide), given.classes, given.width)
 
@@ -221,7 +223,10 @@ def net(what: str, given: NetWords) -> int:
 
     if given.memory is not None:
         return _fits(sizes_at, given)
-    found = sizes_at(given.batch)
+    batch = _least(sizes_at) if given.batch == 1 else given.batch
+    if batch > given.batch:
+        say(f"{what} is sized with a batch of {batch}: batch norm cannot train on 1.")
+    found = sizes_at(batch)
     if given.json:
         print_json(document(found))
     else:
@@ -237,6 +242,8 @@ def cell(what: str, given: CellWords) -> int:
     """Print the sizes of layers of a cell, by kernel and by eager loop."""
     if min(given.steps, given.batch, given.layers) < 1:
         raise SettingError("--steps, --batch and --layers must be at least 1.")
+    if max(given.steps, given.batch, given.hidden, given.input_size) > LARGEST:
+        raise SettingError(f"--steps, --batch, --hidden and --input-size must be at most {LARGEST:,}.")
     if given.memory is not None:
         return _fits(lambda n: _largest_at(what, given, n), given)
     found = {name: _by_engine(what, given, engine) for name, engine in ENGINES.items()}
@@ -305,7 +312,8 @@ def _layers(what: str, given: CellWords, engine: str) -> Recurrent:
 
 def _fits(sizes_at: Callable[[int], Sizes], given: Any) -> int:
     memory = parse_memory(given.memory)
-    found = largest(sizes_at, memory)
+    least = _least(sizes_at)
+    found = largest(sizes_at, memory, least)
     if given.json:
         print_json(
             {
@@ -315,12 +323,23 @@ def _fits(sizes_at: Callable[[int], Sizes], given: Any) -> int:
             }
         )
     elif found is None:
-        print(f"Not even a {given.largest} of 1 fits into {human(memory)}.")
+        print(f"Not even a {given.largest} of {least} fits into {human(memory)}.")
     else:
         print(
             f"largest {given.largest} {found[0]:,}: training peaks at {human(found[1].peak_bytes)} of {human(memory)}"
         )
     return 0 if found else 1
+
+
+def _least(sizes_at: Callable[[int], Sizes]) -> int:
+    """1; or 2 where batch norm refuses to train on one value a channel, as it has no deviation."""
+    try:
+        sizes_at(1)
+    except ShapeError as error:
+        if "more than 1 value per channel" not in str(error):
+            raise
+        return 2
+    return 1
 
 
 def human(count: int) -> str:

@@ -46,6 +46,8 @@ class Raw(NamedTuple):
     source: Source
     skipped: int
     names: tuple[str, ...] = ()  # of the files, where each has one
+    beside: Source | None = None  # the file of labels, where it is one of its own
+    remarks: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,6 +63,8 @@ class Pictures:
         duplicates: met again, pixel for pixel, with the same label; dropped.
         conflicts: met again with another label; dropped, the first label stays.
         skipped: could not be used, dropped with `skip_bad`.
+        beside: the file of labels, where it is one of its own.
+        remarks: of images that lie where none is looked for.
     """
 
     pixels: Pixels
@@ -71,6 +75,8 @@ class Pictures:
     duplicates: int = 0
     conflicts: int = 0
     skipped: int = 0
+    beside: Source | None = None
+    remarks: tuple[str, ...] = ()
 
     def __len__(self) -> int:
         return len(self.pixels)
@@ -142,4 +148,5 @@ def _distinct(raw: Raw, repeats: bool) -> Pictures:
             conflicts += 1
     labels, keys = (tuple(of[n] for n in kept) for of in (raw.labels, met))
     rows = len(raw.pixels) + raw.skipped
-    return Pictures(raw.pixels[kept], labels, keys, raw.source, rows, duplicates, conflicts, raw.skipped)
+    counts = (rows, duplicates, conflicts, raw.skipped)
+    return Pictures(raw.pixels[kept], labels, keys, raw.source, *counts, raw.beside, raw.remarks)

@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.data.pictures import PictureLayout, Raw
-from undertow.data.source import check_exists, describe
+from undertow.data.source import check_exists, describe, format_of
 from undertow.errors import DataError, SettingError
 
 TYPES = {
@@ -32,7 +32,12 @@ NAMES = (("images", "labels"), ("idx3", "idx1"), ("idx4", "idx1"))  # of images,
 
 
 def is_idx(path: Path) -> bool:
-    """Does it begin as such a file does? A name with idx in it counts, so that a damaged one is told as what it is."""
+    """Does it begin as such a file does? A name with idx in it counts, so that a damaged one is told as what it is.
+
+    The ending of a table wins.
+    """
+    if format_of(path) != "lines":
+        return False
     if not path.is_file():
         return "idx" in path.name
     return "idx" in path.name or _head(path)[:2] == b"\0\0"
@@ -64,8 +69,8 @@ def read_idx(path: Path, how: PictureLayout) -> Raw:
             f"{path} holds {len(pixels):,} images, but {beside} an array of {'x'.join(map(str, labels.shape))}: a "
             "label for each is needed."
         )
-    source = describe(path, encoding="", format="idx")
-    return Raw(np.ascontiguousarray(pixels), tuple(map(str, labels.tolist())), source, 0)
+    source, named = (describe(file, encoding="", format="idx") for file in (path, beside))
+    return Raw(np.ascontiguousarray(pixels), tuple(map(str, labels.tolist())), source, 0, beside=named)
 
 
 def labels_of(path: Path) -> Path:
@@ -101,12 +106,18 @@ def read_array(path: Path) -> NDArray[np.uint8]:
         )
     if data[2] != 8:
         raise DataError(f"{path} holds {TYPES[data[2]]}; unsigned bytes (type 8) are read.")
-    start = 4 + 4 * data[3]
+    axes, start = data[3], 4 + 4 * data[3]
+    if not 1 <= axes <= 4:
+        raise DataError(f"{path} says that it holds an array of {axes} axes; labels have 1, images 3 or 4.")
+    if len(data) < start:
+        raise DataError(
+            f"{path} is cut short: its sizes alone, of {axes} axes, take {start} bytes, and it has {len(data)}."
+        )
     sizes = tuple(int.from_bytes(data[at : at + 4], "big") for at in range(4, start, 4))
     expected, got = math.prod(sizes), len(data) - start
-    if not sizes or got != expected:
+    if got != expected:
         raise DataError(
-            f"{path} is damaged: {'x'.join(map(str, sizes))} are {expected:,} bytes, and {max(got, 0):,} follow."
+            f"{path} is damaged: {'x'.join(map(str, sizes))} are {expected:,} bytes, and {got:,} follow."
         )
     return np.frombuffer(data, np.uint8, offset=start).reshape(sizes)
 

@@ -68,6 +68,7 @@ class Kind:
 
 def _resnet(of: Given) -> nn.Module:
     if of.depth in LARGE_RESIDUAL:
+        _check_own_width(of, "resnet", "6 n + 2 layers")
         return large_resnet(of.depth, of.shape[0], of.classes)
     return small_resnet(of.depth, of.shape[0], of.classes, width=of.width or 16, before=of.depth > 200)
 
@@ -80,8 +81,18 @@ def _densenet(of: Given) -> nn.Module:
             f"densenet-{of.depth} halves its places, and takes images from {least}x{least} on; got {wide}x{high}."
         )
     if of.depth in LARGE_DENSE:
+        _check_own_width(of, "densenet", "6 n + 4 layers")
         return large_densenet(of.depth, of.shape[0], of.classes)
     return small_densenet(of.depth, of.width or 12, of.shape[0], of.classes)
+
+
+def _check_own_width(of: Given, name: str, small: str) -> None:
+    """Refuse a width where the paper of a large net gives it."""
+    if of.width is not None:
+        raise SettingError(
+            f"{name}-{of.depth} has widths of its own, and does not take --width {of.width}. Leave it out, or take a "
+            f"{name} for small images ({small})."
+        )
 
 
 def _deep(kind: str) -> Callable[[Given], nn.Module]:
@@ -143,10 +154,10 @@ def net(name: str, shape: tuple[int, int, int], classes: int, width: int | None 
         name: of the catalogue; a depth may follow behind a dash: resnet-20.
         shape: of an image, (C, Y, X).
         classes: scores.
-        width: of the first stage, or of every layer; None is the net's own.
+        width: of the first stage, or of every layer; of a densenet the growth; None is the net's own.
 
     Raises:
-        SettingError: no such net, names the closest; or a depth that it cannot have.
+        SettingError: no such net, names the closest; a depth or width that it cannot have; or too large to be counted.
     """
     kind, depth = _parted(name)
     if kind not in NETS:
@@ -159,7 +170,18 @@ def net(name: str, shape: tuple[int, int, int], classes: int, width: int | None 
         raise SettingError(f"--width must be at least 1, got {width}.")
     if depth is not None and not 1 <= depth <= 100_000:
         raise SettingError(f"The depth of {kind} must lie from 1 to 100,000, got {depth}.")
-    return row.make(Given(shape, classes, depth or row.depth or 0, width))
+    try:
+        return row.make(Given(shape, classes, depth or row.depth or 0, width))
+    except (
+        RuntimeError,
+        TypeError,
+    ) as error:  # of torch, where a weight has more bytes than a number can hold
+        if "overflow" not in str(error).lower():
+            raise
+        raise SettingError(
+            f"{name} is too large to be counted, for images of {shape[2]}x{shape[1]}x{shape[0]}, {classes} classes "
+            f"and {'its own width' if width is None else f'--width {width}'}."
+        ) from error
 
 
 def _parted(name: str) -> tuple[str, int | None]:

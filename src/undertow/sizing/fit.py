@@ -24,13 +24,14 @@ def parse_memory(text: str) -> int:
     return int(float(found[1]) * UNITS[found[2].upper()])
 
 
-def largest(sizes_at: Callable[[int], Sizes], memory: int) -> tuple[int, Sizes] | None:
-    """The largest whole number at which training peaks within `memory`, and the sizes there; None if not even 1 does.
+def largest(sizes_at: Callable[[int], Sizes], memory: int, least: int = 1) -> tuple[int, Sizes] | None:
+    """The largest whole number at which training peaks within `memory`, and the sizes there; None if not even `least`
+    does.
 
     The peak must not fall as the number rises.
     """
-    low, found = 0, None
-    high = 1
+    low, found = least - 1, None
+    high = least
     while high < LARGEST and (sizes := sizes_at(high)).peak_bytes <= memory:
         low, found, high = high, sizes, 2 * high
     while high - low > 1:

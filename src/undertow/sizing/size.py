@@ -87,7 +87,10 @@ def _weights(network: nn.Module) -> dict[str, Tensor]:
 
 def _input(network: nn.Module, given: Input) -> Any:
     if isinstance(given, tuple | list | torch.Size) and all(isinstance(n, int) for n in given):
-        return torch.empty(tuple(given), dtype=_input_dtype(network))
+        try:
+            return torch.empty(tuple(given), dtype=_input_dtype(network))
+        except (RuntimeError, TypeError) as error:  # more bytes than can be counted
+            raise ShapeError(f"size: an input of shape {tuple(given)} is too large to be counted.") from error
 
     def without_memory(part: Any) -> Any:
         if not isinstance(part, Tensor) or (

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import difflib
 import hashlib
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,7 @@ from undertow.data.mixtures import MIXTURES, Mixture
 from undertow.data.pictures import Pictures, read_pictures
 from undertow.errors import DataError, SettingError
 from undertow.tasks import remarks
-from undertow.tasks.picture_parts import PictureReading, record_of, split_pictures
+from undertow.tasks.picture_parts import PictureReading, records_of, split_pictures
 
 POINTS = {"train": 50_000, "validation": 5_000, "test": 5_000}  # drawn of a mixture
 
@@ -80,7 +80,7 @@ def read_examples(files: ExampleFiles) -> Examples:
     """Read and split: 80 / 10 / 10 by a hash of the pixels; points are drawn by a fixed seed.
 
     Raises:
-        SettingError: not one file, folder or mixture.
+        SettingError: not one file, folder or mixture, or an option of files for a mixture.
         DataError: images that cannot be used.
     """
     if len(files.data) != 1:
@@ -89,6 +89,7 @@ def read_examples(files: ExampleFiles) -> Examples:
         )
     [name] = files.data
     if name in MIXTURES:  # also where a folder is called so, as a run of it may be: that one is ./ring
+        _check_drawn(name, files)
         return _points(name, MIXTURES[name])
     if not Path(name).exists():
         close = difflib.get_close_matches(name, MIXTURES, n=1)
@@ -117,10 +118,11 @@ def inspect_examples(examples: Examples) -> dict[str, Any]:
     counts = np.bincount(
         np.concatenate([part.classes for part in parts.values()]), minlength=len(examples.names)
     )
-    [record] = examples.records
+    record = examples.records[0]
     left = {key: record[key] for key in ("duplicates", "conflicts", "skipped") if record.get(key)}
     mixture = examples.mixture
     modes = {"deviation": mixture.deviation, "scale": examples.scale} if mixture else {}
+    said = {"remarks": examples.remarks} if examples.remarks else {}
     kinds = "modes" if mixture else "classes"
     return {
         "file": record["path"],
@@ -129,7 +131,16 @@ def inspect_examples(examples: Examples) -> dict[str, Any]:
         **left,
         **modes,
         kinds: dict(zip(examples.names, counts.tolist(), strict=True)),
+        **said,
     }
+
+
+def _check_drawn(name: str, files: ExampleFiles) -> None:
+    """Refuse what only files have."""
+    given = [of.name for of in fields(PictureReading) if getattr(files, of.name) != of.default]
+    if given:
+        told = " ".join(f"--{option.replace('_', '-')}" for option in given)
+        raise SettingError(f"{name} is a mixture, whose points are drawn and not read: leave {told} out.")
 
 
 def _points(name: str, mixture: Mixture) -> Examples:
@@ -148,7 +159,7 @@ def _images(read: Pictures) -> Examples:
     names = tuple(sorted(set(read.labels)))
     numbers = {name: n for n, name in enumerate(names)}
     parts = [_part(part, numbers) for part in split_pictures(read)]
-    return Examples(*_three(parts), names, 1.0, None, [record_of("train", read)])
+    return Examples(*_three(parts), names, 1.0, None, records_of("train", read))
 
 
 def _part(of: Pictures, numbers: dict[str, int]) -> Part:

@@ -212,12 +212,7 @@ class GanRecipe:
             DataError: images that cannot be used, or too few.
         """
         options.check()
-        examples = read_examples(options)
-        if len(examples.train) < SMALLEST:
-            raise DataError(
-                f"{options.data[0]}: {len(examples.train)} images to train on are too few; a generator needs at least "
-                f"{SMALLEST}, and some thousands to be of use."
-            )
+        examples = _enough(options)
         subject, options = subject_of(examples, options.data[0]), settled(options, examples)
         return GanJob(GanTask(self.build(options, subject), examples, subject, options))
 
@@ -269,7 +264,8 @@ class GanRecipe:
         subject, shape = subject_of(examples, options.data[0]), examples.test.values.shape[1:]
         if (shape, subject.mixture) != (vocabulary.shape, vocabulary.mixture):
             raise DataError(
-                f"{options.data[0]} is no more of what the run makes: {shape} {vocabulary.shape}."
+                f"{options.data[0]} holds {_said(shape, subject.mixture)}, and this run makes "
+                f"{_said(vocabulary.shape, vocabulary.mixture)}. Give it more of the same."
             )
         told = score_made(
             lambda count: drawn(run.model, count, options.seed + 1), examples, subject, options.seed
@@ -279,8 +275,12 @@ class GanRecipe:
         return told
 
     def inspect(self, options: GanOptions) -> dict[str, Any]:
-        """Sizes, classes and shapes."""
-        return inspect_examples(read_examples(options))
+        """Sizes, classes and shapes.
+
+        Raises:
+            DataError: too few images to train on.
+        """
+        return inspect_examples(_enough(options))
 
 
 RECIPE = GanRecipe()
@@ -308,6 +308,16 @@ def _own(run: Own) -> Examples | None:
     return found if found.records[0]["sha256"] == run.config["data"][0]["sha256"] else None
 
 
+def _enough(options: GanOptions) -> Examples:
+    examples = read_examples(options)
+    if len(examples.train) < SMALLEST:
+        raise DataError(
+            f"{options.data[0]}: {len(examples.train)} images to train on are too few; a generator needs at least "
+            f"{SMALLEST}, and some thousands to be of use."
+        )
+    return examples
+
+
 def drawn(model: Adversaries, count: int, seed: int) -> NDArray[np.float32]:
     """So many samples in the network's own scale [N, ...], in the mode that it is in."""
     dice = torch.Generator().manual_seed(seed)
@@ -316,3 +326,9 @@ def drawn(model: Adversaries, count: int, seed: int) -> NDArray[np.float32]:
         for first in range(0, count, TOGETHER):
             made.append(model(model.noise(min(TOGETHER, count - first), dice)))
     return torch.cat(made).numpy()
+
+
+def _said(shape: tuple[int, ...], mixture: str | None) -> str:
+    return (
+        f"points of the {mixture}" if mixture else f"images of {'x'.join(map(str, (*shape[1:], shape[0])))}"
+    )

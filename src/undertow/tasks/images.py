@@ -196,15 +196,7 @@ class Images:
 
     def prepare(self, options: ImagesOptions) -> ImagesJob:
         """Read and split the images; draw a fresh net."""
-        options.check()
-        parts = read_picture_parts(options)
-        classes = settle(parts.train.labels)
-        check_several(classes, "image")
-        channels, high, wide = parts.train.pixels.shape[1:]
-        seen = Seen((channels, high, wide), classes)
-        train, validation, test = (
-            numbered(part, seen, options.skip_bad) for part in (parts.train, parts.validation, parts.test)
-        )
+        parts, seen, (train, validation, test) = _read(options)
         model = self.build(options, seen)
         if options.batch == 1 and any(isinstance(part, BatchNorm) for part in model.modules()):
             raise SettingError(
@@ -282,12 +274,29 @@ class Images:
         }
 
     def inspect(self, options: ImagesOptions) -> dict[str, Any]:
-        """What is understood of images, and of those to hold out."""
+        """What is understood of images, and of those to hold out.
+
+        Raises:
+            DataError: what training would refuse as well.
+        """
         only_file(options)
-        return inspect_pictures(options)
+        parts, *_ = _read(options)
+        return inspect_pictures(parts)
 
 
 RECIPE = Images()
+
+
+def _read(options: ImagesOptions) -> tuple[PictureParts, Seen, list[Numbered]]:
+    """Read, split and numbered: to train on, for validation, for the test."""
+    options.check()
+    parts = read_picture_parts(options)
+    classes = settle(parts.train.labels)
+    check_several(classes, "image")
+    channels, high, wide = parts.train.pixels.shape[1:]
+    seen = Seen((channels, high, wide), classes)
+    three = (parts.train, parts.validation, parts.test)
+    return parts, seen, [numbered(part, seen, options.skip_bad) for part in three]
 
 
 def probabilities(model: nn.Module, pixels: Tensor) -> NDArray[np.float64]:

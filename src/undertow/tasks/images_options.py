@@ -19,7 +19,8 @@ class ImagesOptions(Training, PictureFiles):
     """cnn, mlp, resnet-20, densenet-40, highway-50, binary-cnn, ...; what follows the dash is the depth. `undertow draw
     --help` lists them."""
     width: int | None = None
-    """Channels of the first stage, or units of every layer; without it the net's own."""
+    """Channels of the first stage (of a densenet, of what a layer adds), or units of every layer; without it the net's
+    own. Large resnets and densenets have none to choose."""
     shift: float = 2.0
     """Training images are shifted by up to so many places."""
     rotate: float = 10.0

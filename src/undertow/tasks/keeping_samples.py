@@ -1,12 +1,13 @@
-"""Samples that are no strings, as a file: a picture of all of them, or their numbers.
+"""Samples that are no strings, as a file: a picture of them, or their numbers.
 
-images   .png (side by side)           .npy (uint8 [N, C, Y, X])
-points   .png (a scatter)              .npy (float32 [N, 2])         .csv (x,y a line)
+images   .png (1,024 at most, side by side)   .npy (uint8 [N, C, Y, X])
+points   .png (a scatter)                     .npy (float32 [N, 2])         .csv (x,y a line)
 """
 
 from __future__ import annotations
 
 import io
+import itertools
 from pathlib import Path
 from typing import Any
 
@@ -14,13 +15,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from undertow.errors import SettingError
-from undertow.report.made_pictures import image_sheet, scatter
+from undertow.report.made_pictures import MOST, image_sheet, scatter
 from undertow.report.save import figure_png
 from undertow.tasks.recipe import Recipe
 from undertow.tasks.subject import Subject
 from undertow.training.storage import write_atomic
 
-USUAL = Path("samples.png")  # of images
+USUAL = "samples"  # of images, as .png
 
 
 def check_place(recipe: Recipe, known: Any, out: str | None) -> Path | None:
@@ -38,20 +39,23 @@ def check_place(recipe: Recipe, known: Any, out: str | None) -> Path | None:
         return None
     points = len(known.shape) == 1
     if out is None:
-        return None if points else USUAL
+        return None if points else _free()
     endings = (".png", ".npy", ".csv") if points else (".png", ".npy")
     if Path(out).suffix not in endings:
         raise SettingError(f"--out must end in {' or '.join(endings)}, got {out!r}.")
     return Path(out)
 
 
-def keep_samples(path: Path, samples: NDArray[Any], subject: Subject) -> None:
+def keep_samples(path: Path, samples: NDArray[Any], subject: Subject) -> str:
     """Write them as the file's ending says.
 
     Args:
         path: .png, .npy, or of points .csv.
         samples: [N, 2] points or [N, C, Y, X] uint8.
         subject: what they are.
+
+    Returns:
+        What is to be said of it: how many do not fit onto a picture; "" where all do.
     """
     data = io.BytesIO()
     if path.suffix == ".npy":
@@ -62,3 +66,12 @@ def keep_samples(path: Path, samples: NDArray[Any], subject: Subject) -> None:
         figure = scatter(samples, subject.modes) if samples.ndim == 2 else image_sheet(samples)
         data.write(figure_png(figure))
     write_atomic(path, data.getvalue())
+    if path.suffix != ".png" or samples.ndim == 2 or len(samples) <= MOST:
+        return ""
+    return f"{path} shows the first {MOST:,} of {len(samples):,} images; all go into --out FILE.npy."
+
+
+def _free() -> Path:
+    """samples.png, samples-2.png, ...: the first that no file has."""
+    names = (Path(f"{USUAL}{f'-{n}' if n > 1 else ''}.png") for n in itertools.count(1))
+    return next(path for path in names if not path.exists())

@@ -76,11 +76,11 @@ def read_picture_parts(files: PictureFiles) -> PictureParts:
         DataError: a file cannot be used, sizes differ between files, or every training image is also held out.
     """
     whole = read_pictures(files.data[0], files.layout)
-    records, held = [record_of("train", whole)], {}
+    records, held = records_of("train", whole), {}
     for role, path in (("validation", files.validation), ("test", files.test)):
         if path:
             held[role] = read_pictures(path, replace(files.layout, repeats=True))
-            records.append(record_of(role, held[role]))
+            records += records_of(role, held[role])
             _check_alike(whole, held[role])
     out = {key for part in held.values() for key in part.keys}
     left = [n for n, key in enumerate(whole.keys) if key not in out]
@@ -126,9 +126,9 @@ def _check_alike(whole: Pictures, part: Pictures) -> None:
         )
 
 
-def record_of(role: str, read: Pictures) -> dict[str, Any]:
-    """Of a file, for config.json."""
-    return {
+def records_of(role: str, read: Pictures) -> list[dict[str, Any]]:
+    """Of a file, and of the file of labels beside it, for config.json."""
+    record: dict[str, Any] = {
         "role": role,
         "path": read.source.path,
         "column": read.source.column,
@@ -139,16 +139,24 @@ def record_of(role: str, read: Pictures) -> dict[str, Any]:
         "conflicts": read.conflicts,
         "skipped": read.skipped,
     }
+    if read.remarks:
+        record["remarks"] = list(read.remarks)
+    if read.beside is None:
+        return [record]
+    return [
+        record,
+        {"role": role, "path": read.beside.path, "sha256": read.beside.sha256, "rows": read.rows},
+    ]
 
 
-def inspect_pictures(files: PictureFiles) -> dict[str, Any]:
+def inspect_pictures(parts: PictureParts) -> dict[str, Any]:
     """What would a net of these images be trained on?
 
     Returns:
-        path, format, sha256, bytes; size (width, height, channels); rows, duplicates, conflicts, skipped, kept; mean
-        and deviation of the pixels; classes (`label`, `count`, `share`); split; leakage of files of their own.
+        path, format, sha256, bytes; labels (`path`, `sha256`, of an idx file); size (width, height, channels); rows,
+        duplicates, conflicts, skipped, kept; mean and deviation of the pixels; classes (`label`, `count`, `share`);
+        split; leakage of files of their own; remarks, where there are any.
     """
-    parts = read_picture_parts(files)
     whole = parts.whole
     _, channels, high, wide = whole.pixels.shape
     record = parts.records[0]
@@ -157,10 +165,12 @@ def inspect_pictures(files: PictureFiles) -> dict[str, Any]:
         "format": whole.source.format,
         "sha256": whole.source.sha256,
         "bytes": whole.source.bytes,
+        **({"labels": {"path": of.path, "sha256": of.sha256}} if (of := whole.beside) else {}),
         "size": {"width": wide, "height": high, "channels": channels},
         **{key: record[key] for key in ("rows", "duplicates", "conflicts", "skipped", "kept")},
         "pixels": {"mean": float(whole.pixels.mean()), "deviation": float(whole.pixels.std())},
         "classes": class_counts(whole.labels),
         "split": {name: len(getattr(parts, name)) for name in ("train", "validation", "test")},
-        "leakage": parts.leaked if files.validation or files.test else None,
+        "leakage": parts.leaked if {of["role"] for of in parts.records} != {"train"} else None,
+        **({"remarks": parts.remarks} if parts.remarks else {}),
     }

@@ -49,17 +49,19 @@ def only_file(options: Any) -> str:
 
 
 def of_files(records: Iterable[dict[str, Any]], what: str) -> list[str]:
-    """Of each file that something was left out of, how much.
+    """Of each file that something was left out of, how much; and what its reader noticed.
 
     Args:
         records: of the files, as config.json keeps them.
         what: is counted: texts, trees, pairs.
     """
-    return [
+    records = list(records)
+    left_out = [
         f"{record['path']}: {record['kept']:,} {what} are used; " + ", ".join(left)
         for record in records
         if (left := [f"{record[key]:,} {said}" for key, said in LEFT.items() if record.get(key)])
     ]
+    return left_out + [said for record in records for said in record.get("remarks", ())]
 
 
 def of_parts(leaked: int, validation: Iterable[str], test: Iterable[str], what: str) -> list[str]:

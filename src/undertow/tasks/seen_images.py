@@ -42,12 +42,20 @@ class Seen:
         version, shape, names = of.get("format"), of.get("shape"), of.get("classes")
         if isinstance(version, int) and version > FORMAT:
             raise DataError(f"format {version}; this undertow reads up to {FORMAT}. Update undertow.")
-        if version != FORMAT or not isinstance(shape, list) or len(shape) != 3 or not isinstance(names, list):
+        if version != FORMAT or not isinstance(names, list) or not names:
             raise DataError(
                 'a net of images needs "format": 1, a "shape" of three sizes and a list of "classes".'
             )
-        channels, high, wide = map(int, shape)
-        return cls((channels, high, wide), Classes(tuple(map(str, names))))
+        return cls(_shape(shape), Classes(tuple(map(str, names))))
+
+
+def _shape(told: Any) -> tuple[int, int, int]:
+    sound = isinstance(told, list) and len(told) == 3
+    if not sound or any(type(length) is not int or length < 1 for length in told):
+        raise DataError(
+            f'its "shape" is channels, height and width, three whole numbers above 0; got {told!r}.'
+        )
+    return told[0], told[1], told[2]
 
 
 @dataclass(frozen=True, eq=False)

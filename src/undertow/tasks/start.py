@@ -204,8 +204,10 @@ def _config(recipe: Recipe, options: Any, place: Place, job: Job) -> dict[str, A
 
 
 def _check_unchanged(run: Run, job: Job) -> None:
-    config = run.config
-    for was, now in zip(config["data"], job.data, strict=True):
+    known, files = run.config["data"], job.data
+    if len(known) < len(files):  # an older undertow hashed no file of labels
+        files = [record for record in files if record["path"] in {was["path"] for was in known}]
+    for was, now in zip(known, files, strict=True):
         if was["sha256"] != now["sha256"]:
             raise DataError(
                 f"{now['path']} has changed since {run.path} began, so the run cannot go on exactly. "

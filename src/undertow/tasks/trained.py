@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
+from numbers import Integral, Real
 from pathlib import Path
 from typing import Any
 
@@ -48,8 +49,14 @@ class Trained(Run):
     def model(self) -> Any:
         """The network with its best weights, in eval mode."""
         check_cell(self)
-        with torch.random.fork_rng(devices=[]):
-            model = self.recipe.build(self.options, self.vocabulary)
+        options, known = self.options, self.vocabulary
+        try:
+            with torch.random.fork_rng(devices=[]):
+                model = self.recipe.build(options, known)
+        except SettingError as error:
+            raise RunError(
+                f"{self.path}: no network is made of what its config.json and vocabulary.json say: {error}"
+            ) from error
         load_best(self, model)
         return model.eval()
 
@@ -81,30 +88,60 @@ class Trained(Run):
             DataError: the prefix holds a character that the network never saw.
             SettingError: a setting is out of range, or the recipe's samples have no such thing.
         """
+        whole = {"count": count, "top_k": top_k, "seed": seed}
+        _check_whole(whole | ({} if length is None else {"length": length}))
+        _check_numbers({"temperature": temperature, "top_p": top_p})
+        if not isinstance(prefix, str):
+            raise SettingError(f"sample: prefix must be a text, got {prefix!r}.")
         request = Request(count, prefix, length, Sampling(temperature, top_k, top_p, seed))
         sample = use_of(self.recipe, "sample")
         return sample(self.model, self.vocabulary, request, self.options)
 
-    def predict(self, inputs: Sequence[str]) -> list[dict[str, Any]]:
+    def predict(self, inputs: str | Path | Iterable[str | Path]) -> list[dict[str, Any]]:
         """The network's answer for each input, with what the recipe says beside it.
 
+        Args:
+            inputs: texts, or paths of images; one alone may stand without a list around it.
+
         Raises:
-            SettingError: a run of this recipe does not predict.
+            SettingError: a run of this recipe does not predict, or an input is no text and no path.
             DataError: an input cannot be read.
         """
         predict = use_of(self.recipe, "predict")
-        for number, text in enumerate(inputs, start=1):
-            _check_characters(text, f"input {number}")
-        answers: list[dict[str, Any]] = predict(self.model, self.vocabulary, list(inputs), self.options)
+        given = [inputs] if isinstance(inputs, str | Path) else _listed(inputs)
+        texts = [self._text(one, f"input {number}") for number, one in enumerate(given, start=1)]
+        answers: list[dict[str, Any]] = (
+            predict(self.model, self.vocabulary, texts, self.options) if texts else []
+        )
         return answers
 
+    def _text(self, given: Any, where: str) -> str:
+        """A text as it is; a path as one, where images are read.
+
+        Raises:
+            SettingError: it is something else.
+            DataError: it holds no characters.
+        """
+        if isinstance(given, Path) and self.recipe.unit == "image":
+            given = str(given)
+        if not isinstance(given, str):
+            wanted = "the path of an image" if self.recipe.unit == "image" else "a text"
+            raise SettingError(f"{where} must be {wanted}, got {type(given).__name__} {str(given)[:60]!r}.")
+        _check_characters(given, where)
+        return given
+
     def explain(
-        self, text: str, *, next: str | None = None, label: str | None = None, method: Method | None = None
+        self,
+        text: str | Path,
+        *,
+        next: str | None = None,
+        label: str | None = None,
+        method: Method | None = None,
     ) -> Any:
         """What each piece of a text adds to the network's choice.
 
         Args:
-            text: what is read.
+            text: what is read; of images, the path of one.
             next: the character to be explained, of a network that says characters; "" for the end.
             label: the label, of a network that says labels.
             method: gradient, integrated or occlusion; None is the recipe's own.
@@ -114,8 +151,8 @@ class Trained(Run):
             DataError: the text cannot be read.
         """
         explain = use_of(self.recipe, "explain")
-        _check_characters(text, "the text")
-        return explain(self.model, self.vocabulary, Question(text, next, label, method), self.options)
+        question = Question(self._text(text, "what is explained"), next, label, method)
+        return explain(self.model, self.vocabulary, question, self.options)
 
     def score_on(
         self,
@@ -220,6 +257,34 @@ def _plain(value: Any) -> Any:
     if isinstance(value, Path):
         return str(value)
     return value.item() if hasattr(value, "item") else value
+
+
+def _listed(inputs: Any) -> list[Any]:
+    if not isinstance(inputs, Iterable) or isinstance(inputs, bytes | dict):
+        raise SettingError(f"predict takes a list of inputs, got {type(inputs).__name__}.")
+    return list(inputs)
+
+
+def _check_whole(given: dict[str, Any]) -> None:
+    """Refuse a broken number, where something is counted.
+
+    Raises:
+        SettingError: names it.
+    """
+    for name, value in given.items():
+        if not isinstance(value, Integral) or isinstance(value, bool):
+            raise SettingError(f"sample: {name} must be a whole number, got {value!r}.")
+
+
+def _check_numbers(given: dict[str, Any]) -> None:
+    """Refuse what is no number.
+
+    Raises:
+        SettingError: names it.
+    """
+    for name, value in given.items():
+        if not isinstance(value, Real) or isinstance(value, bool):
+            raise SettingError(f"sample: {name} must be a number, got {value!r}.")
 
 
 def _check_characters(text: str, where: str) -> None:

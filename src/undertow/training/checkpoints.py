@@ -136,7 +136,8 @@ def load_weights(model: nn.Module, tensors: dict[str, Tensor], path: Path) -> No
         odd = sorted(key for key in wanted.keys() | got.keys() if wanted.get(key) != got.get(key))
         raise RunError(
             f"{path} does not fit the network that config.json describes: {odd[0]} should be "
-            f"{wanted.get(odd[0], 'absent')}, is {got.get(odd[0], 'absent')}. The run folder is damaged."
+            f"{wanted.get(odd[0], 'absent')}, is {got.get(odd[0], 'absent')}. The run folder is damaged: "
+            "its weights, config.json or vocabulary.json."
         )
     model.load_state_dict(tensors)
 
