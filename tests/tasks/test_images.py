@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import time
 
 import numpy as np
 import pytest
@@ -15,15 +16,16 @@ from undertow.cli.show import show_score
 from undertow.data.pictures import Pictures, read_pictures
 from undertow.data.source import Source
 from undertow.errors import DataError, RunError, SettingError
-from undertow.tasks import images
+from undertow.tasks import images, start
 from undertow.tasks.class_scores import record
 from undertow.tasks.gan import RECIPE as GAN
 from undertow.tasks.gan_options import GanOptions
 from undertow.tasks.image_figures import first_filters, sizes
-from undertow.tasks.images import RECIPE, ImagesTask, probabilities
+from undertow.tasks.images import RECIPE, ImagesJob, ImagesTask, probabilities
 from undertow.tasks.images_options import ImagesOptions
 from undertow.tasks.linear_pixels import linear_pixels
 from undertow.tasks.seen_images import Numbered, fitting
+from undertow.training.display import Silent
 from undertow.training.run import open_run
 
 NAMES = ("left", "right")
@@ -143,6 +145,28 @@ def test_an_image_that_would_be_left_alone_joins_those_before_it():
     assert task.steps_per_epoch == 2
     assert [len(batch.labels) for batch in task.batches(0, 0)] == [8, 9]
     assert [len(batch.labels) for batch in task.batches(0, 1)] == [9]
+
+
+def test_a_run_broken_off_while_it_is_scored_is_scored_by_resume(tmp_path, told, monkeypatch):
+    said = []
+
+    class Listens(Silent):
+        def say(self, text):
+            said.append(text)
+
+    def stopped(job, seed):
+        time.sleep(0.3)
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(start, "SLOW", 0.05)
+    with monkeypatch.context() as patched:
+        patched.setattr(ImagesJob, "score", stopped)
+        with pytest.raises(KeyboardInterrupt):
+            run(tmp_path, display=Listens())
+    assert [text.partition(",")[0] for text in said[-2:]] == ["Scoring", "The training is done"]
+    assert f"undertow resume {tmp_path / 'run'}" in said[-1]
+    with one_thread():
+        assert ut.resume(tmp_path / "run").score["test"] == told.score["test"]
 
 
 def test_a_run_killed_and_resumed_is_the_run_unbroken(tmp_path, told, monkeypatch):

@@ -35,7 +35,7 @@ def borrow(job: Job, recipe: Recipe, source: str | Path) -> str:
     if unlike:
         raise RunError(
             f"--from {run.path}: its network has {unlike[0]}, this one {unlike[1]}. "
-            f"Give the same --cell, --hidden, --layers and --embedding as that run."
+            f"Give the same {_shaping(job)} as that run."
         )
     for key, tensor in own.items():
         if key not in by_row:
@@ -48,7 +48,15 @@ def borrow(job: Job, recipe: Recipe, source: str | Path) -> str:
     names = next(iter(by_row.values()))
     known = set(theirs.get(next(iter(by_row)), ()))
     shared = sum(name in known for name in names)
-    return f"Starting from {run.path}: {shared} tokens known to it, {len(names) - shared} new."
+    of = "classes" if all("readout" in key for key in by_row) else "tokens"
+    return f"Starting from {run.path}: {shared} {of} known to it, {len(names) - shared} new."
+
+
+def _shaping(job: Job) -> str:
+    """The options that decide on the network's shapes."""
+    known = ("cell", "net", "hidden", "width", "layers", "embedding")
+    *others, last = [f"--{name}" for name in known if hasattr(job.options, name)]
+    return f"{', '.join(others)} and {last}"
 
 
 def _take_rows(to: Tensor, names: tuple[str, ...], given: Tensor, theirs: tuple[str, ...]) -> None:

@@ -210,7 +210,7 @@ class Images:
         options.check()
         made = (options.net, vocabulary.shape, len(vocabulary.classes.names), options.width)
         with torch.random.fork_rng(devices=[]), torch.device("meta"):
-            check_memory(sum(p.numel() for p in net(*made).parameters()))
+            check_memory(sum(p.numel() for p in net(*made).parameters()), "--width, or another --net")
         model: OfImages = OfImages(net(*made), vocabulary.shape[0]).to(memory_format=torch.channels_last)  # type: ignore[call-overload]
         return model
 

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import inspect
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -25,6 +28,7 @@ from undertow.training.loop import Beside, fit
 from undertow.training.run import MADE, Run, create_run, free_name, surroundings
 from undertow.training.storage import write_array, write_json
 
+SLOW = 2.0  # seconds of scoring, after which it is said
 ARRAYS = "arrays"  # of a score: kept in the run's folder of what it makes
 
 
@@ -152,11 +156,26 @@ def _finish(run: Run, job: Job, options: Any, display: Display) -> Trained:
         companion = Attending(run.path / "verdicts.jsonl", display.say, options.stop_on)
     with products_in(options.precision):
         position = fit(job.task, options, budget, run, Beside(display, companion))
-    _score(run, job, options.seed)
-    write_report(run.path)
+    with _scoring(run, display):
+        _score(run, job, options.seed)
+        write_report(run.path)
     if position.finished == "diverged":
         raise DivergedError(_diverged(run, position))
     return Trained(run.path)
+
+
+@contextmanager
+def _scoring(run: Run, display: Display) -> Iterator[None]:
+    """Says what goes on where it takes long, and how to come to the score where it is broken off."""
+    slow = threading.Timer(SLOW, display.say, ("Scoring, and writing the report ...",))
+    slow.start()
+    try:
+        yield
+    except KeyboardInterrupt:
+        display.say(f"The training is done, its score is not. Score it with: undertow resume {run.path}")
+        raise
+    finally:
+        slow.cancel()
 
 
 def _chosen(given: Any, settled: Any) -> str:
