@@ -66,7 +66,7 @@ def _best(axes: Any, looks: list[dict[str, Any]]) -> None:
             step, value, "o", color=style.BLUE, markersize=11, markerfacecolor="none", clip_on=False, zorder=6
         )
         axes.annotate(
-            f"kept  {value:.3g}  at step {words.count(step)}", (step, value), (0, -19), textcoords="offset points",
+            f"kept  {value:.3g}  at step {words.count(step)}", (step, value), (0, 13), textcoords="offset points",
             ha="right" if step > 0.5 * axes.get_xlim()[1] else "left", color=style.BLUE, size=style.SMALL + 0.4,
             weight="bold", zorder=7,
         )  # fmt: skip

@@ -30,6 +30,11 @@ GAP = 2  # places between images
 WIDTH = 9.0  # inches
 MOST = 1024  # images on a sheet
 EDGE = 0.12  # inches around panels
+LABEL, ACROSS, TICKS = (
+    12,
+    100,
+    60,
+)  # letters of a class's name, of all that fit beside each other, classes named
 ROOM = 1.25  # of the widest mode, around points
 
 
@@ -110,20 +115,25 @@ def by_class(names: Sequence[str], samples: dict[str, Any], fair: Sequence[float
         samples: their figures: how many there are, and good ones of each class or mode.
         fair: share of each class.
     """
-    figure = style.new_figure(WIDTH, 3.3)
+    figure = style.new_figure(WIDTH, 3.9)
     kind, several = kind_of(samples)
     made, count = samples["by_class"], samples["count"]
     own, wanted = np.array(made) / max(count, 1), np.array(fair)
     told = f"of all samples, those of each {kind} that lie {GOOD[several]}; a dash is the fair share"
     style.heading(figure, f"Samples by {kind}", told)
-    axes = style.bare(figure.add_axes((0.065, 0.125, 0.915, 0.60)))
+    crowded = sum(len(name[:LABEL]) + 2 for name in names) > ACROSS
+    bottom = 0.3 if crowded else 0.125
+    axes = style.bare(figure.add_axes((0.065, bottom, 0.915, 0.725 - bottom)))
     places = np.arange(len(names))
     few = ~np.array(met(made, count, fair))
     axes.bar(places, own, width=0.72, color=[style.ORANGE if one else style.SKY for one in few], zorder=2)
     axes.hlines(wanted, places - 0.44, places + 0.44, color=style.INK, linewidth=1.8, zorder=3)
     axes.set_xlim(-0.7, len(names) - 0.3)
     axes.set_ylim(0, 1.12 * max(own.max(), wanted.max(), 1e-9))
-    axes.set_xticks(places, [style.plain(name[:12]) for name in names])
+    every = -(-len(names) // TICKS)
+    short = words.cut(names, LABEL)
+    axes.set_xticks(places[::every], [style.plain(short[name]) for name in names[::every]])
+    axes.tick_params("x", rotation=90 if crowded else 0)
     axes.yaxis.set_major_formatter(lambda value, _: f"{100 * value:.0f} %")
     if few.any():
         told = f"■  less than a tenth of the fair share: {words.plural(int(few.sum()), kind)}".replace(
@@ -148,7 +158,7 @@ def _panel(axes: Any, rows: NDArray[Any], modes: Mixture | None, few: bool) -> N
     if rows.ndim == 2:
         _cloud(axes, rows, modes, size=1.2 if few else 2.5)
     else:
-        columns = 5 if few else 8
+        columns = min(5 if few else 8, math.isqrt(len(rows)) or 1)  # a whole square: none is left alone
         _tiles(axes, rows[: columns**2], columns)
 
 

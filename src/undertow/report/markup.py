@@ -39,7 +39,9 @@ def table(rows: list[tuple[str, str]], head: tuple[str, str]) -> Markup:
     """Two columns, the first naming the second."""
     if not rows:
         return Markup("")
-    top = tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head)))
+    top = (
+        tag("thead", tag("tr", *(tag("th", name, scope="col") for name in head))) if any(head) else Markup("")
+    )
     body = [tag("tr", tag("th", name, scope="row"), tag("td", value)) for name, value in rows]
     return tag("div", tag("table", top, tag("tbody", *body)), class_="wide")
 

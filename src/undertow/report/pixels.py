@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 from matplotlib.figure import Figure
 from numpy.typing import NDArray
 
-from undertow.report import style
+from undertow.report import style, words
 
 FOR_AND_AGAINST = LinearSegmentedColormap.from_list(
     "for and against", [style.ORANGE, style.PAPER, style.BLUE]
@@ -20,7 +20,8 @@ LONG = 16  # letters of a label under an image
 
 def wrong_images(entries: Sequence[dict[str, Any]]) -> Figure:
     """Images that it was surest of, and wrong: what they are, and what was said."""
-    told = [(f"is {_short(e['label'])}", f"said {_short(e['said'])}, p = {e['p']:.2f}") for e in entries]
+    short = words.cut([e[key] for e in entries for key in ("label", "said")], LONG)
+    told = [(f"is {short[e['label']]}", f"said {short[e['said']]}, p = {e['p']:.2f}") for e in entries]
     widest = max(style.text_width(said, style.SMALL) for _, said in told)
     return _sheet(
         [of_record(e["image"]) for e in entries],
@@ -113,7 +114,3 @@ def _bare(axes: Any) -> None:
     axes.set_yticks([])
     for side in axes.spines.values():
         side.set_color(style.FAINT)
-
-
-def _short(name: str) -> str:
-    return name if len(name) <= LONG else name[: LONG - 1] + "…"

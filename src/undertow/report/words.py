@@ -1,6 +1,7 @@
 """Numbers as people read them: 2,949 · 94 % · 1.95 · 3 min 20 s."""
 
 import math
+from collections.abc import Sequence
 from typing import Any, TypeGuard
 
 OTHER_LOSSES = {
@@ -35,6 +36,15 @@ def share(value: float) -> str:
 def loss(value: float) -> str:
     """1.9482 -> 1.95; small ones by what can be told of them: 0.02514 -> 0.0251"""
     return nats(value) if abs(value) >= 0.2 else f"{value:.3g}"
+
+
+def cut(names: Sequence[str], letters: int) -> dict[str, str]:
+    """Each name in so few letters: cut at its end, or, where that makes two alike, at its beginning."""
+    longer = [name for name in dict.fromkeys(names) if len(name) > letters]
+    ends = {name: name[: letters - 1] + "…" for name in longer}
+    if len(set(ends.values())) < len(ends):
+        ends = {name: "…" + name[1 - letters :] for name in longer}
+    return {name: ends.get(name, name) for name in names}
 
 
 def a(unit: str) -> str:
