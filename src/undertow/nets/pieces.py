@@ -13,9 +13,11 @@ from undertow.blocks.binary import BinaryConv2d, BinaryLinear
 from undertow.blocks.convolution import Convolved
 from undertow.blocks.dense import DenseBlock, Transition
 from undertow.blocks.highway import Highway
+from undertow.blocks.norms import BatchNorm, GroupNorm, InstanceNorm, LayerNorm
 from undertow.blocks.residual import Residual
 from undertow.nets.deep import Normed, Orthogonal, Plain, ResidualLayer
 
+NORMS = (BatchNorm, LayerNorm, InstanceNorm, GroupNorm)
 Way = Literal["through", "past", "projected", "gated", "joined"]
 
 WHOLE = (
@@ -33,6 +35,7 @@ WHOLE = (
     nn.Conv2d,
     nn.Linear,
     nn.MaxPool2d,
+    *NORMS,
 )  # are drawn as one; what is in none of them and has no weights is left out
 
 
@@ -76,11 +79,30 @@ def pieces(net: nn.Module, shape: tuple[int, ...]) -> list[Piece]:
         for hook in hooks:
             hook.remove()
     found: list[Piece] = []
-    for block, y in leaving:
-        piece = _piece(block, tuple(y.shape[1:]))
+    for piece in _in_order(leaving):
         same = found and replace(found[-1], times=1) == piece
         found[-1:] = [replace(found[-1], times=found[-1].times + 1)] if same else [*found[-1:], piece]
     return found
+
+
+def _in_order(leaving: list[tuple[nn.Module, Tensor]]) -> list[Piece]:
+    """A norm that stands alone belongs to the block before it; a mean over places is no module."""
+    found: list[Piece] = []
+    for block, y in leaving:
+        piece, before = _piece(block, tuple(y.shape[1:])), found[-1] if found else None
+        if before is not None and isinstance(block, NORMS):
+            found[-1] = replace(
+                before, name=f"{before.name}, norm", parameters=before.parameters + piece.parameters
+            )
+            continue
+        if before is not None and isinstance(block, nn.Linear) and _is_mean(before.shape, block.in_features):
+            found.append(Piece("mean", before.shape[:1], 0))
+        found.append(piece)
+    return found
+
+
+def _is_mean(shape: tuple[int, ...], inputs: int) -> bool:
+    return len(shape) == 3 and shape[0] == inputs and shape[1] * shape[2] > 1
 
 
 def _blocks(module: nn.Module) -> Iterator[nn.Module]:
@@ -117,6 +139,8 @@ def _name(block: nn.Module) -> str:
         return f"binary {_kernel(block)}"
     if isinstance(block, nn.Conv2d):
         return _kernel(block)
+    if isinstance(block, NORMS):
+        return "norm"
     if isinstance(block, nn.MaxPool2d):
         return f"max {block.kernel_size}x{block.kernel_size}"
     names: dict[type[nn.Module], str] = {

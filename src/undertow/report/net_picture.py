@@ -23,6 +23,7 @@ COLORS = {
     "gated": style.GREEN,
     "joined": style.ORANGE,
 }
+DASHED = {"projected": (0, (2.5, 1.6))}
 WAYS = {
     "past": "what enters is added to what leaves",
     "projected": "what enters is added, after a projection",
@@ -62,8 +63,15 @@ def net_picture(name: str, shape: tuple[int, ...], pieces: Sequence[Piece], para
             pen.text((center, BELOW - 0.16 - 0.19 * line), text, size=style.SMALL, color=color)
         last, left = center + edge, left + room + APART
     for number, way in enumerate(ways):
-        at = (0.22 + 3.1 * number, BELOW + ROOM + 0.5)
-        pen.text(at, WAYS[way], size=style.SMALL, color=shade(COLORS[way]), ha="left")
+        at = (0.22 + 3.4 * number, BELOW + ROOM + 0.5)
+        pen.axes.plot(
+            [at[0], at[0] + 0.28],
+            [at[1]] * 2,
+            color=COLORS[way],
+            linewidth=1.8,
+            linestyle=DASHED.get(way, "-"),
+        )
+        pen.text((at[0] + 0.36, at[1]), WAYS[way], size=style.SMALL, color=shade(COLORS[way]), ha="left")
     return pen.figure
 
 
@@ -91,15 +99,15 @@ def _block(pen: Pen, piece: Piece, center: float, middle: float) -> float:
             pen,
             (center - wide / 2 - 0.08, middle + high / 2),
             (center + wide / 2 + 0.08, middle + high / 2),
-            color,
+            piece.way,
         )
     return wide / 2
 
 
-def _arc(pen: Pen, start: tuple[float, float], end: tuple[float, float], color: str) -> None:
+def _arc(pen: Pen, start: tuple[float, float], end: tuple[float, float], way: str) -> None:
     drawn: Any = FancyArrowPatch(
         start, end, connectionstyle="arc3,rad=-0.75", arrowstyle="-|>,head_length=4,head_width=2.2",
-        linewidth=1.5, color=color, zorder=6,
+        linewidth=1.5, color=COLORS[way], linestyle=DASHED.get(way, "-"), zorder=6,
     )  # fmt: skip
     pen.axes.add_patch(drawn)
 
