@@ -1,6 +1,6 @@
 """Products of signs against float32: bytes of the weights, and the time of a square product on the same cores.
 
-Both in one process, in turns; medians of the runs and of their paired ratios, each run behind one of its own kind;
+Both in one process, in turns; medians of the runs and of their paired ratios, each run behind five of its own kind;
 `times_cold` is right behind one of the other kind, whose numbers fill the caches. The roofline: a vector of 512 bits
 needs one xor, one popcount and one sum, on two ports of which one alone can count (Intel, AVX-512): 1.5 cycles for 512
 products, where float32 needs 16, with two units that multiply and add 16 numbers a cycle. That is 10.7 times; the clock
@@ -23,7 +23,7 @@ from undertow.compiler.sign_product import packed_signs, panels, sign_product
 from undertow.report.table import print_table
 
 SIZES = (1024, 4096)
-RUNS = 15
+RUNS, WARM = 15, 5
 CYCLES = 1.5  # a vector of 512 bits
 
 
@@ -49,7 +49,7 @@ def _row(size: int, threads: int) -> dict[str, Any]:
         lambda: sign_product(words, laid, size, ones, none),
         lambda: sign_product(packed_signs(x), laid, size, ones, none),
     )
-    warm = [[_seconds(arm, once_before=True) for arm in arms] for _ in range(RUNS)]
+    warm = [[_seconds(arm, warm=True) for arm in arms] for _ in range(RUNS)]
     cold = [
         [_seconds(arm) for arm in arms] for _ in range(RUNS)
     ]  # behind another one, whose numbers fill the caches
@@ -69,8 +69,8 @@ def _row(size: int, threads: int) -> dict[str, Any]:
     }
 
 
-def _seconds(work: Callable[[], object], once_before: bool = False) -> float:
-    if once_before:
+def _seconds(work: Callable[[], object], warm: bool = False) -> float:
+    for _ in range(WARM if warm else 0):
         work()
     began = time.perf_counter()
     work()
