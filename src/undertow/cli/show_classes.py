@@ -24,8 +24,8 @@ def show_classes(score: dict[str, Any]) -> None:
     for remark in score.get("remarks") or []:
         print(f"{remark}\n")
     own = score.get("test") or score["validation"]
-    if words := own.get("node_accuracy"):
-        print(f"of all {own['nodes']:,} phrases {percent(words)} are told rightly\n")
+    if right := own.get("node_accuracy"):
+        print(f"of all {own['nodes']:,} phrases {percent(right)} are told rightly\n")
     _by_class(score["classes"], own)
     if weights := weighed(score):
         print("\n".join(f"{name}: {value}" for name, value in weights) + "\n")

@@ -89,8 +89,8 @@ class Trained(Run):
             SettingError: a setting is out of range, or the recipe's samples have no such thing.
         """
         whole = {"count": count, "top_k": top_k, "seed": seed}
-        _check_whole(whole | ({} if length is None else {"length": length}))
-        _check_numbers({"temperature": temperature, "top_p": top_p})
+        _check_numbers(whole | ({} if length is None else {"length": length}), Integral)
+        _check_numbers({"temperature": temperature, "top_p": top_p}, Real)
         if not isinstance(prefix, str):
             raise SettingError(f"sample: prefix must be a text, got {prefix!r}.")
         request = Request(count, prefix, length, Sampling(temperature, top_k, top_p, seed))
@@ -265,26 +265,16 @@ def _listed(inputs: Any) -> list[Any]:
     return list(inputs)
 
 
-def _check_whole(given: dict[str, Any]) -> None:
-    """Refuse a broken number, where something is counted.
+def _check_numbers(given: dict[str, Any], kind: type[Integral] | type[Real]) -> None:
+    """Refuse what is no number, or a broken one where something is counted.
 
     Raises:
         SettingError: names it.
     """
     for name, value in given.items():
-        if not isinstance(value, Integral) or isinstance(value, bool):
-            raise SettingError(f"sample: {name} must be a whole number, got {value!r}.")
-
-
-def _check_numbers(given: dict[str, Any]) -> None:
-    """Refuse what is no number.
-
-    Raises:
-        SettingError: names it.
-    """
-    for name, value in given.items():
-        if not isinstance(value, Real) or isinstance(value, bool):
-            raise SettingError(f"sample: {name} must be a number, got {value!r}.")
+        if not isinstance(value, kind) or isinstance(value, bool):
+            wanted = "a whole number" if kind is Integral else "a number"
+            raise SettingError(f"sample: {name} must be {wanted}, got {value!r}.")
 
 
 def _check_characters(text: str, where: str) -> None:

@@ -59,10 +59,8 @@ def restore_optimizer(optimizer: torch.optim.Optimizer, named: dict[str, Tensor]
         )
     whole["state"] = state
     optimizer.load_state_dict(whole)
-    for (
-        weight,
-        entries,
-    ) in optimizer.state.items():  # kept row by row; a fused step wants them laid out as the weight is
+    for weight, entries in optimizer.state.items():
+        # What was kept row by row is laid out as the weight is: a fused step reads both alike.
         for name, value in entries.items():
             if isinstance(value, Tensor) and value.shape == weight.shape:
                 entries[name] = torch.empty_like(weight, dtype=value.dtype).copy_(value)
