@@ -9,6 +9,7 @@ from torch import nn
 
 FAULTS = ("window_too_short", "over_detached", "graph_retained")
 METRIC = (r"echoes right: ([\d.einfa+-]+)", "higher")
+LAGS = (20, 16, 24, 28, 18)  # steps, by seed
 
 SYMBOLS = 4
 BUDGET = 7.0  # seconds of processor time
@@ -82,7 +83,7 @@ def main():
     torch.manual_seed(args.seed)
     rng = torch.Generator().manual_seed(args.seed + 3)
     k = args.seed % 5
-    hidden, lag, count = (48, 32, 64, 40, 56)[k], (20, 16, 24, 28, 18)[k], (32, 24, 24, 32, 40)[k]
+    hidden, lag, count = (48, 32, 64, 40, 56)[k], LAGS[k], (32, 24, 24, 32, 40)[k]
     window = lag // 4 if args.fault == "window_too_short" else 2 * lag
     streams = Streams(count, lag, rng)
     net = Echo(hidden)

@@ -7,6 +7,8 @@ import pytest
 
 from undertow.bench.confusion import confusion
 from undertow.bench.patients import Row as Told
+from undertow.bench.patients import constants
+from undertow.bench.patients import tables as told_tables
 from undertow.bench.repairs import Row, Wanted, measure, repairable, tables
 from undertow.doctor.rule import every_rule
 from undertow.errors import DataError
@@ -87,3 +89,17 @@ def test_the_picture_of_what_was_said():
     assert len(figure.axes[0].get_yticklabels()) == 33
     assert len(figure.axes[0].get_xticklabels()) == 33
     assert confusion([]) is None
+
+
+def test_a_needed_lag_beside_the_one_that_was_planted(tmp_path):
+    def run(planted, told):
+        return Told("x", "p", "", 0, "", (), 1.0, 9, told, "", met=True, planted_lag=planted)
+
+    rows = [run(20, 20), run(20, 39), run(20, 9), run(20, None), run(None, 7)]
+    title, (row,) = told_tables(rows)[1]
+    assert "Needed lag" in title
+    assert row["planted"] == "20 to 20"
+    assert (row["runs"], row["asked"]) == (4, 3)
+    assert (row["exact"], row["within"]) == ("33.3%", "66.7%")
+    (tmp_path / "p.py").write_text("LAGS = (3, 4)\nraise SystemExit\n")
+    assert constants(tmp_path / "p.py") == {"LAGS": (3, 4)}

@@ -14,6 +14,7 @@ FAULTS = (
     "over_detached",
 )
 METRIC = (r"password accuracy = ([\d.einfa+-]+)%", "higher")
+LAGS = (32, 30, 28, 36, 34)  # steps, by seed
 
 SECRETS, NOISES = 4, 6
 ASK = SECRETS + NOISES
@@ -66,7 +67,7 @@ def main(fault, seed):
     torch.manual_seed(seed)
     rng = random.Random(100 + seed)
     hidden = rng.choice([32, 36, 40])
-    lag = (32, 30, 28, 36, 34)[seed % 5]
+    lag = LAGS[seed % 5]
     batch = rng.choice([32, 40])
     model = Keeper(hidden, lag, fault)
     opt = optim.Adam(model.parameters(), lr=rng.choice([0.005, 0.006]))

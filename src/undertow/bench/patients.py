@@ -26,6 +26,7 @@ FOLDERS = ("tests/sick", "benchmarks/sick")
 SET = "tests/sick"  # the folder on which thresholds were set
 LONGEST = 300.0  # seconds a run
 DETECTED, FIRST = 0.95, 0.85  # bars
+WITHIN = 2.0  # times the lag that was planted: the bar of the needed lag
 CONTROLS = 8  # seeds of a healthy control; of the others as many as asked for
 
 
@@ -44,6 +45,7 @@ class Row:
     needed_lag: int | None
     error: str  # where it could not be diagnosed
     met: bool
+    planted_lag: int | None = None  # None: not one that is known
 
     @property
     def detected(self) -> bool:
@@ -101,16 +103,19 @@ def programs_in(folder: str) -> list[Path]:
 
 
 def constants(path: Path) -> dict[str, Any]:
-    """What a program says of itself, without running it: FAULTS and METRIC."""
+    """What a program says of itself, without running it: FAULTS, METRIC and, where it is known, LAGS by seed."""
     found = {}
     for node in ast.parse(path.read_text()).body:
         if isinstance(node, ast.Assign):
             names = {target.id for target in node.targets if isinstance(target, ast.Name)}
-            found.update({name: ast.literal_eval(node.value) for name in names & {"FAULTS", "METRIC"}})
+            found.update(
+                {name: ast.literal_eval(node.value) for name in names & {"FAULTS", "METRIC", "LAGS"}}
+            )
     return found
 
 
 def _row(run: _Run, codes: dict[str, str]) -> Row:
+    lags = constants(run.path).get("LAGS", ())
     own = ["--seed", str(run.seed), *(["--fault", run.fault] if run.fault else [])]
     told, error = _diagnosed(run.path, own)
     said = tuple(v["code"] for v in told.get("verdicts", ()))
@@ -128,6 +133,7 @@ def _row(run: _Run, codes: dict[str, str]) -> Row:
         told.get("needed_lag"),
         error,
         met,
+        lags[run.seed % len(lags)] if lags else None,
     )
 
 
@@ -161,6 +167,7 @@ def tables(rows: Sequence[Row]) -> list[tuple[str, list[dict[str, Any]]]]:
             f"Together; bars: {DETECTED:.0%} detected, {FIRST:.0%} first, no false alarm",
             [_together(h, rows) for h in halves],
         ),
+        (f"Needed lag, where it was planted and asked for; bar: within {WITHIN:.0f} times", _lags(rows)),
         ("What was missed", missed),
         *((f"By fault, {half}", _by_fault([r for r in rows if r.folder == half])) for half in halves),
     ]
@@ -201,6 +208,32 @@ def _by_fault(rows: Sequence[Row]) -> list[dict[str, Any]]:
                 }
             )
     return found
+
+
+def _lags(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    found = []
+    for program in sorted({row.program for row in rows}):
+        own = [row for row in rows if row.program == program and row.planted_lag]
+        planted = [row.planted_lag or 0 for row in own]
+        told = [row.needed_lag for row in own]
+        apart = [_apart(lag, wanted) for lag, wanted in zip(told, planted, strict=True) if lag is not None]
+        if apart:
+            found.append(
+                {
+                    "program": program,
+                    "planted": f"{min(planted)} to {max(planted)}",
+                    "runs": len(own),
+                    "asked": len(apart),
+                    "exact": _share([times == 1 for times in apart]),
+                    "within": _share([times <= WITHIN for times in apart]),
+                }
+            )
+    return found
+
+
+def _apart(found: int, planted: int) -> float:
+    """How many times one is the other: at least 1."""
+    return max(found, planted) / max(1, min(found, planted))
 
 
 def _missed(row: Row) -> dict[str, Any]:
