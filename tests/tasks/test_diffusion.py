@@ -227,6 +227,8 @@ def test_what_is_understood(tmp_path):
     assert sum(told["classes"].values()) == sum(told["parts"].values()) == 60
     assert json.dumps(told)
     assert RECIPE.inspect(DiffusionOptions(data=("grid",)))["parts"]["train"] == 50_000
+    with pytest.raises(SettingError, match="Images of 6 x 6 are too small"):
+        RECIPE.inspect(DiffusionOptions(data=(str(halves(tmp_path / "small", side=6)),)))
 
 
 def test_what_is_refused(tmp_path, quick, ring):

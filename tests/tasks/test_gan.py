@@ -384,3 +384,5 @@ def test_a_file_is_looked_at(tmp_path):
     assert sum(seen["parts"].values()) == sum(seen["classes"].values()) == 240
     with pytest.raises(DataError, match="images to train on are too few"):
         RECIPE.inspect(GanOptions(data=(str(stripes(tmp_path, 20)),)))
+    with pytest.raises(SettingError, match="Images of 6x6 places are too small"):
+        RECIPE.inspect(GanOptions(data=(str(stripes(tmp_path, 60, 6)),)))

@@ -23,12 +23,14 @@ from torch import Tensor
 from undertow.compiler.precision import maps_in
 from undertow.data.batches import count
 from undertow.errors import SettingError
+from undertow.nets.unet import UNet, check_side
 from undertow.tasks.diffusion_made import drawn
 from undertow.tasks.diffusion_options import DiffusionOptions, Known, build_model, settled
 from undertow.tasks.diffusion_score import other_file, scored
 from undertow.tasks.examples import Examples, inspect_examples, read_examples
 from undertow.tasks.network import check_memory
 from undertow.tasks.sampling import Request
+from undertow.tasks.step_memory import check_step, kept_bytes, rounded, without_memory
 from undertow.tasks.subject import check_request
 from undertow.training.loop import Judged, StepLoss
 from undertow.wiring.denoising import Way
@@ -161,6 +163,8 @@ class DiffusionRecipe:
         limit = 1.0 if mixture is None else ROOM * float(np.abs(examples.train.values).max())
         known = Known(examples.shape, examples.names, examples.scale, mixture, limit)
         options = settled(options, known)
+        if known.images:
+            _check_step(options, known, min(options.batch, len(examples.train)))
         return DiffusionJob(DiffusionTask(self.build(options, known), known, examples, options))
 
     def build(self, options: DiffusionOptions, vocabulary: Known) -> Diffusion:
@@ -189,7 +193,10 @@ class DiffusionRecipe:
 
     def inspect(self, options: DiffusionOptions) -> dict[str, Any]:
         """What is understood of the data."""
-        return inspect_examples(read_examples(options))
+        examples = read_examples(options)
+        if examples.mixture is None:
+            check_side(examples.shape)
+        return inspect_examples(examples)
 
     def sample(
         self, model: Diffusion, vocabulary: Known, request: Request, options: DiffusionOptions
@@ -205,3 +212,13 @@ class DiffusionRecipe:
 
 
 RECIPE = DiffusionRecipe()
+
+
+def _check_step(options: DiffusionOptions, known: Known, rows: int) -> None:
+    check_side(known.shape)
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        net = UNet(
+            known.shape[0], options.noise_steps, options.width or 1, attention=not options.no_attention
+        )
+    kept = kept_bytes(net, without_memory(rows, *known.shape), without_memory(rows, dtype=torch.int64))
+    check_step(rounded(kept, options.precision), rows, known.shape)

@@ -25,12 +25,14 @@ from undertow.data.mode_figures import modes_found
 from undertow.data.sliced import sliced_wasserstein
 from undertow.errors import DataError, SettingError, UndertowError
 from undertow.nets.adversaries import Adversaries, still
+from undertow.nets.generator import stages_of
 from undertow.tasks.examples import Examples, inspect_examples, read_examples, read_whole
 from undertow.tasks.gan_options import GanOptions, settled
 from undertow.tasks.made_scores import score_made, shown, some
 from undertow.tasks.network import check_memory
 from undertow.tasks.recipe import Own
 from undertow.tasks.sampling import Request
+from undertow.tasks.step_memory import check_step, kept_bytes, without_memory
 from undertow.tasks.subject import Subject, check_request, subject_of
 from undertow.training.loop import Judged, StepLoss
 from undertow.wiring import adversarial
@@ -214,7 +216,10 @@ class GanRecipe:
         options.check()
         examples = _enough(options)
         subject, options = subject_of(examples, options.data[0]), settled(options, examples)
-        return GanJob(GanTask(self.build(options, subject), examples, subject, options))
+        task = GanTask(self.build(options, subject), examples, subject, options)
+        if examples.mixture is None:
+            _check_step(task)
+        return GanJob(task)
 
     def build(self, options: GanOptions, vocabulary: Subject) -> Adversaries:
         """Fresh networks."""
@@ -279,8 +284,13 @@ class GanRecipe:
 
         Raises:
             DataError: too few images to train on.
+            SettingError: images too small for the networks.
         """
-        return inspect_examples(_enough(options))
+        examples = _enough(options)
+        if examples.mixture is None:
+            channels, height, width = examples.shape
+            stages_of((channels, height, width))
+        return inspect_examples(examples)
 
 
 RECIPE = GanRecipe()
@@ -326,6 +336,15 @@ def drawn(model: Adversaries, count: int, seed: int) -> NDArray[np.float32]:
         for first in range(0, count, TOGETHER):
             made.append(model(model.noise(min(TOGETHER, count - first), dice)))
     return torch.cat(made).numpy()
+
+
+def _check_step(task: GanTask) -> None:
+    """At the critic's turn it sees as many made as real; of its slope the way back is kept, too."""
+    options, shape = task.options, task.subject.shape
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        critic = Adversaries(shape, options.latent or 1, options.width or 1, options.norm).critic
+    kept = kept_bytes(critic, without_memory(2 * task.rows, *shape))
+    check_step(2 * kept if options.kind == "wgan-gp" else kept, task.rows, shape)
 
 
 def _said(shape: tuple[int, ...], mixture: str | None) -> str:

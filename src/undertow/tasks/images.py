@@ -42,6 +42,7 @@ from undertow.tasks.picture_parts import PictureParts, inspect_pictures, read_pi
 from undertow.tasks.recipe import LEARNED, Own
 from undertow.tasks.remarks import of_learned, only_file
 from undertow.tasks.seen_images import Numbered, Seen, fitting, numbered
+from undertow.tasks.step_memory import check_step, kept_bytes, rounded, without_memory
 from undertow.training.loop import Judged, StepLoss
 from undertow.training.storage import read_array
 from undertow.wiring.of_images import OfImages
@@ -202,6 +203,7 @@ class Images:
             raise SettingError(
                 f"--batch 1: {options.net} has a norm over the batch, which needs two images at least."
             )
+        _check_step(options, seen, len(train.labels))
         model.learn_scale(parts.train.pixels)
         return ImagesJob(ImagesTask(model, seen, train, validation, options), parts, test, parts.remarks)
 
@@ -285,6 +287,16 @@ class Images:
 
 
 RECIPE = Images()
+
+
+def _check_step(options: ImagesOptions, seen: Seen, count: int) -> None:
+    """A net of maps is asked what it keeps of a batch; one of layers of units keeps less than it weighs."""
+    with torch.random.fork_rng(devices=[]), torch.device("meta"):
+        made = net(options.net, seen.shape, len(seen.classes.names), options.width)
+    if any(isinstance(part, nn.Conv2d) for part in made.modules()):
+        rows = min(options.batch, count)
+        kept = kept_bytes(made, without_memory(rows, *seen.shape))
+        check_step(rounded(kept, options.precision), rows, seen.shape)
 
 
 def _read(options: ImagesOptions) -> tuple[PictureParts, Seen, list[Numbered]]:
