@@ -21,7 +21,8 @@ from undertow.doctor.hand import Hand
 from undertow.doctor.luck import draw
 from undertow.doctor.remedy import every_remedy
 from undertow.doctor.script import run
-from undertow.doctor.seen.bedside import PLAIN_LOSSES, Bedside
+from undertow.doctor.seen.bedside import Bedside
+from undertow.doctor.seen.looks import PLAIN_LOSSES
 from undertow.doctor.seen.patches import Patches
 from undertow.doctor.verdict import Verdict, Where
 from undertow.files import replace_file
@@ -76,7 +77,7 @@ def run_arm(job: Job) -> Result:
 
     @contextmanager
     def beside(seen: Bedside) -> Iterator[None]:
-        seen.also = frozenset(job.closely)
+        seen.now.also = frozenset(job.closely)
         with meter.on():
             if not job.remedy:
                 yield
@@ -146,8 +147,8 @@ class Meter:
 
 def _held_out(seen: Bedside) -> float | None:
     """The mean over the last time that a loss was taken without gradients; None where it never was."""
-    last = max((held.step for held in seen.held_out), default=None)
-    found = [float(held.value) for held in seen.held_out if held.step == last]
+    last = max((held.step for held in seen.looks.held_out), default=None)
+    found = [float(held.value) for held in seen.looks.held_out if held.step == last]
     return sum(found) / len(found) if found else None
 
 

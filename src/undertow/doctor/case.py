@@ -80,7 +80,7 @@ class Case:
     def sharpness(self, parameter: str) -> float | None:
         """By what share of itself the loss changes with a step of one weight, to first order: the largest of the
         first."""
-        key = next((k for k, name in self.seen.names().items() if name == parameter), None)
+        key = next((k for k, name in self.seen.books.names().items() if name == parameter), None)
         found = [
             study.weighs[key] * step.moved[key]
             for study, step in zip(self.studies, self.steps, strict=False)
@@ -91,7 +91,7 @@ class Case:
     @property
     def batch_sizes(self) -> list[int]:
         """Of the loaders that were seen."""
-        return [size for size, _ in self.seen.loaders.values() if size is not None]
+        return [size for size, _ in self.seen.looks.loaders.values() if size is not None]
 
     @cached_property
     def times(self) -> list[Time]:
@@ -106,14 +106,14 @@ class Case:
     @cached_property
     def parameters(self) -> dict[str, Tensor]:
         """All that is known to be trained, or could be."""
-        return self.seen.parameters()
+        return self.seen.books.parameters()
 
     # ---- back in time
 
     @cached_property
     def walks(self) -> list[Walk]:
         """Every recurrence that was measured, in the order of steps."""
-        names = self.seen.names()
+        names = self.seen.books.names()
         graph = [walk for study in self.studies for walk in walks_in(study, names)]
         fused = [walk for record in self.records for walk in walks_of_record(record) if record.time]
         by_graph = {name.rpartition(".")[0] for name in (w.name for w in graph)}
@@ -290,7 +290,7 @@ class Case:
     def unreached(self) -> list[str]:
         """Parameters that an optimizer steps and a module that ran holds, and that no loss depends on."""
         ran = {id(p) for m in self.seen.ran for p in m.parameters(recurse=False)}
-        raw = set(self.seen.raw)
+        raw = set(self.seen.books.raw)
         seen_twice = self.seen.studied_ids
         return [
             name
@@ -305,16 +305,16 @@ class Case:
     @cached_property
     def unheld(self) -> list[str]:
         """Parameters of a module that gradients come to, and that no optimizer holds."""
-        if not self.seen.held or len(self.studies) < 2:
+        if not self.seen.books.held or len(self.studies) < 2:
             return []
         of_networks = {id(p) for p in self.network.parameters()}
-        if of_networks and not of_networks & set(self.seen.held):
+        if of_networks and not of_networks & set(self.seen.books.held):
             return []  # something else is trained than a network: what goes into it
         always = set.intersection(*(set(s.reached) for s in self.studies))
         return [
             n
             for n, p in self.parameters.items()
-            if id(p) in always and id(p) not in self.seen.held and p.is_leaf
+            if id(p) in always and id(p) not in self.seen.books.held and p.is_leaf
         ]
 
     @cached_property

@@ -117,7 +117,9 @@ class Hand:
         """Of these, the weights of the recurrence that the fault is in, or of all that torch's layers have."""
         own = {id(p) for p in parameters.values()}
         place = self.fault.where.parameter or self.fault.where.module
-        known = {name: p for name, p in {**self.seen.parameters(), **parameters}.items() if id(p) in own}
+        known = {
+            name: p for name, p in {**self.seen.books.parameters(), **parameters}.items() if id(p) in own
+        }
         if place in known:
             return [known[place]]
         inside = [p for name, p in known.items() if name.startswith(place) and _recurs(name)]
@@ -145,7 +147,7 @@ class Hand:
         @functools.wraps(original)
         def made(optimizer: Optimizer, *given: Any, **named: Any) -> None:
             original(optimizer, *given, **named)
-            names = self.seen.names()
+            names = self.seen.books.names()
             self._start({names.get(id(p), f"parameter {n}"): p for n, p in enumerate(_held(optimizer))})
 
         return made
@@ -180,8 +182,8 @@ class Hand:
             if root is not None:
                 original(root, *given, **named)
                 for after in self._ends:
-                    after(list(self.seen.held.values()))
-            if not self.seen.optimizers:
+                    after(list(self.seen.books.held.values()))
+            if not self.seen.books.optimizers:
                 self._by_hand(tensors)
 
         return backward
@@ -190,7 +192,7 @@ class Hand:
         leaves = Graph(root).leaves
         stepped = Stepped(leaves, None)
         if not self._begun:
-            names = self.seen.names()
+            names = self.seen.books.names()
             self._start({names.get(id(p), f"parameter {n}"): p for n, p in enumerate(leaves)})
             for p in leaves:  # the gradient of weights that are no more
                 if self._starts and p.grad is not None:

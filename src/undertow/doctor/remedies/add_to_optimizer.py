@@ -18,8 +18,8 @@ def apply(hand: Hand, strength: float) -> None:
             return
         missing: list[Tensor] = [
             p
-            for name, p in hand.seen.parameters().items()
-            if name in names and p.requires_grad and id(p) not in hand.seen.held
+            for name, p in hand.seen.books.parameters().items()
+            if name in names and p.requires_grad and id(p) not in hand.seen.books.held
         ]
         stepped.optimizer.param_groups[0]["params"].extend(missing)
         hand.did(len(missing))

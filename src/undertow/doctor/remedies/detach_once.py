@@ -14,7 +14,7 @@ def apply(hand: Hand, strength: float) -> None:
     """What was made since the last step keeps its graph."""
 
     def fresh(tensor: Tensor) -> bool:
-        made_now = tensor.grad_fn is not None and tensor.grad_fn._sequence_nr() >= hand.seen.since
+        made_now = tensor.grad_fn is not None and tensor.grad_fn._sequence_nr() >= hand.seen.books.since
         return made_now and tensor.dim() > 0 and bool(calling_past_us())
 
     keep_where(hand, fresh)

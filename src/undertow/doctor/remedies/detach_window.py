@@ -25,7 +25,7 @@ def apply(hand: Hand, strength: float) -> None:
 
     def at_call(network: nn.Module, given: Arguments) -> Arguments:
         def fresh(tensor: Tensor) -> Tensor:
-            if tensor.grad_fn is None or tensor.grad_fn._sequence_nr() >= hand.seen.since:
+            if tensor.grad_fn is None or tensor.grad_fn._sequence_nr() >= hand.seen.books.since:
                 return tensor
             hand.did()
             return tensor.detach()

@@ -12,8 +12,8 @@ from torch.nn import functional
 
 from undertow.doctor.hand import Hand
 from undertow.doctor.remedy import Remedy
-from undertow.doctor.seen.bedside import PLAIN_LOSSES
 from undertow.doctor.seen.lines import calling_past_us
+from undertow.doctor.seen.looks import PLAIN_LOSSES
 
 
 def apply(hand: Hand, strength: float) -> None:

@@ -27,7 +27,7 @@ def apply(hand: Hand, strength: float) -> None:
             network.register_forward_hook(lambda _, __, output: gave.update({network: _floats(output)}))
 
         def fresh(tensor: Tensor) -> Tensor:
-            within = tensor.grad_fn is not None and tensor.grad_fn._sequence_nr() >= hand.seen.since
+            within = tensor.grad_fn is not None and tensor.grad_fn._sequence_nr() >= hand.seen.books.since
             if within or not any(tensor.shape == t.shape and torch.equal(tensor, t) for t in gave[network]):
                 return tensor
             hand.did()

@@ -18,14 +18,14 @@ def apply(hand: Hand, strength: float) -> None:
                 hand.did()
 
     def before_step(stepped: Stepped) -> None:
-        own = list(hand.seen.parameters().values())
+        own = list(hand.seen.books.parameters().values())
         thaw(own)
-        held = {id(p) for p in stepped.parameters} | set(hand.seen.held)
+        held = {id(p) for p in stepped.parameters} | set(hand.seen.books.held)
         if stepped.optimizer is not None:
             stepped.optimizer.param_groups[0]["params"].extend(p for p in own if id(p) not in held)
-            hand.seen.held.update({id(p): p for p in own})
+            hand.seen.books.held.update({id(p): p for p in own})
 
-    hand.at_start(lambda parameters: thaw([*parameters.values(), *hand.seen.parameters().values()]))
+    hand.at_start(lambda parameters: thaw([*parameters.values(), *hand.seen.books.parameters().values()]))
     hand.before_step(before_step)
 
 

@@ -50,7 +50,7 @@ def _whole_network(case: Case) -> Verdict | None:
         return None
     for call in case.calls:
         own = list(call.module.parameters())
-        if own and not any(p.requires_grad for p in own) and any(id(p) in case.seen.held for p in own):
+        if own and not any(p.requires_grad for p in own) and any(id(p) in case.seen.books.held for p in own):
             return found(
                 0.9,
                 f"None of the {len(own)} parameters of {call.name} requires a gradient, though an optimizer holds them "

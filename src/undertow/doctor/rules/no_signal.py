@@ -40,7 +40,7 @@ def judge(case: Case) -> Verdict | None:
 def _by_loss(case: Case, last: float) -> Verdict | None:
     """Of the loader on which it is worst: training rows may be looked at, too."""
     groups: dict[tuple[Line, int], list[tuple[int, float]]] = {}
-    for held in case.seen.held_out:
+    for held in case.seen.looks.held_out:
         if held.step > 0:
             groups.setdefault((held.line, held.loader), []).append((held.step, float(held.value)))
     found_worst = [_by_rows(case, last, line, held) for (line, _), held in groups.items()]
@@ -74,7 +74,7 @@ def _by_rows(case: Case, last: float, line: Line, taken: list[tuple[int, float]]
 def _by_classes(case: Case, last: float) -> Verdict | None:
     """By the share of right classes, against the share of the commonest."""
     by_step: dict[int, list[float]] = {}
-    for step, share in case.seen.right:
+    for step, share in case.seen.looks.right:
         by_step.setdefault(step, []).append(share)
     best = max((mean(shares) for step, shares in by_step.items() if step > 0), default=1.0)
     commonest = case.commonest

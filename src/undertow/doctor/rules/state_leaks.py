@@ -35,7 +35,7 @@ def judge(case: Case) -> Verdict | None:
     if how == KEPT and begun and 2 * sum(begun) <= len(begun):
         return None  # it would keep its state, and is given a fresh one every time
     known = rows_go_on(pairs)
-    shuffled = any(shuffles for _, shuffles in case.seen.loaders.values())
+    shuffled = any(shuffles for _, shuffles in case.seen.looks.loaders.values())
     if how == KEPT and not known and shuffled and begun:
         known = [False] * len(pairs)  # rows in any order go on nowhere
     if not of_strangers(known):

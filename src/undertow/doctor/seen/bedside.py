@@ -1,7 +1,7 @@
 """Listens to a whole process while it trains: models, losses, backward passes, optimizers, clipping. Changes nothing.
 
 The first steps are looked at closely, later ones now and then, the rest only counted. Whatever is listened to is put
-back when it is over.
+back when it is over. Here are networks and backward passes; what else is heard has a file of its own.
 """
 
 from __future__ import annotations
@@ -9,14 +9,13 @@ from __future__ import annotations
 import time
 import warnings
 import weakref
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
+from contextlib import AbstractContextManager
 from multiprocessing.process import BaseProcess
 from types import TracebackType
-from typing import Any, NamedTuple
+from typing import Any
 
 import torch
-import torch.fx.traceback as fx_traceback
 from torch import Tensor, nn
 from torch.nn.modules import module as modules
 from torch.nn.modules.module import register_module_forward_hook, register_module_forward_pre_hook
@@ -25,69 +24,33 @@ from torch.optim.optimizer import (
     register_optimizer_step_post_hook,
     register_optimizer_step_pre_hook,
 )
-from torch.utils.data import DataLoader, RandomSampler
 
-from undertow.doctor.seen.batches import Call, Calls, apart, by_network, first_tensor
-from undertow.doctor.seen.graph import MODULE, STRETCHED, Graph, count_now, reach, read_by_steps
-from undertow.doctor.seen.ledger import Ledger
-from undertow.doctor.seen.lines import Line, calling, calling_itself, ours, stack
-from undertow.doctor.seen.losses import HEADS, losses_of, targets_of
-from undertow.doctor.seen.naming import name_of, networks_with
+from undertow.doctor.seen import stretching
+from undertow.doctor.seen.batches import Calls, first_tensor
+from undertow.doctor.seen.books import Books
+from undertow.doctor.seen.graph import MODULE, Graph, count_now, reach
+from undertow.doctor.seen.kept_lines import KeptLines
+from undertow.doctor.seen.lines import Line, calling_itself, ours
+from undertow.doctor.seen.looks import Looks
+from undertow.doctor.seen.losses import losses_of
+from undertow.doctor.seen.naming import name_of
+from undertow.doctor.seen.now import Now
+from undertow.doctor.seen.pairs import Pairs
 from undertow.doctor.seen.patches import Patches
-from undertow.doctor.seen.spoilt import BadData, Singular, bad_among, bad_in_graph
-from undertow.doctor.seen.step import Clip, Step
+from undertow.doctor.seen.spoilt import BadData, Singular, bad_data
+from undertow.doctor.seen.step import Step
 from undertow.doctor.seen.study import How, Study, study
+from undertow.doctor.seen.ward import Ward
 from undertow.flow.guard import Guard
 from undertow.flow.nested import tensors
-from undertow.flow.parameters import ByHand
 from undertow.flow.undisturbed import undisturbed
 from undertow.flow.warning import FlowWarning
 from undertow.flow.watch import Watch, watch
 
 EVERY = 20  # steps between two measurements of gradients
-CLOSELY = 4  # steps at the start
-AGAIN = (10, 25, 50, 100, 200, 400, 800, 1600, 3200, 6400, 12800)
-NETWORKS = 64  # of a script that are known by name
 TARGETS = 60  # steps at which targets are kept beside inputs
-PLAIN_LOSSES = [
-    "cross_entropy",
-    "nll_loss",
-    "mse_loss",
-    "l1_loss",
-    "smooth_l1_loss",
-    "huber_loss",
-    "binary_cross_entropy",
-    "binary_cross_entropy_with_logits",
-]
-STRETCHING = ("mse_loss", "l1_loss", "smooth_l1_loss", "huber_loss")  # losses that fit shapes to each other
 
-
-_set_anomaly = torch.set_anomaly_enabled
 _WITH_KEYWORDS: dict[int, bool] = getattr(modules, "_global_forward_hooks_with_kwargs", {})
-
-
-class Ward(nn.Module):
-    """Holds every network that was called as a whole, by the names that the script gives them."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.names: dict[nn.Module, str] = {}
-
-    def take_in(self, module: nn.Module, name: str) -> None:
-        """Under a name of its own."""
-        name = name.replace(".", "_") or "model"
-        free = name if name not in self._modules else f"{name}_{len(self._modules)}"
-        self.names[module] = free
-        self._modules[free] = module
-
-
-class HeldOut(NamedTuple):
-    """A loss that was taken without gradients."""
-
-    step: int  # optimizer steps before
-    value: Tensor
-    line: Line
-    loader: int  # which loader's batches were asked for last
 
 
 class Bedside:
@@ -98,20 +61,14 @@ class Bedside:
     ) -> None:
         """`enough` is asked after every step; `watch` is one that is on already, and measures in the place of ours;
         without it gradients are measured every so many steps."""
-        self.ward, self.every = Ward(), every
-        self.also: frozenset[int] = frozenset()  # further steps that are looked at closely
+        self.enough, self.every = enough, every
         self._watch, self._borrowed = watch, watch is not None
-        self.enough = enough
-        self.steps: list[Step] = []
+        self.now, self.ward = Now(), Ward()
+        self.books = Books(self.now, self.ward, self._take_in)
+        self.looks = Looks(self.now)
+        self.pairs = Pairs(self.now, self.ward)
         self.studies: list[Study] = []
-        self.held_out: list[HeldOut] = []  # losses without gradients
-        self._loader = 0  # the last that was asked for batches
-        self.calls = Calls()
-        self.detached: dict[
-            Line, list[int]
-        ] = {}  # steps that each tensor reached back, by the line that detached it
-        self.raw: dict[int, tuple[str, Tensor]] = {}  # parameters of no module
-        self.held: dict[int, Tensor] = {}  # by id: parameters that an optimizer holds
+        self.detached: dict[Line, list[int]] = {}  # steps that each tensor reached back, by the line
         self.kept_graphs = 0  # backward passes that were told to keep their graph
         self.backwards = 0
         self.children = 0  # processes that were started
@@ -121,61 +78,21 @@ class Bedside:
         self.ran: set[nn.Module] = set()  # modules that were called in the steps looked at closely
         self.failures: list[Exception] = []  # of listening
         self.began = time.perf_counter()
-        self._ledgers: dict[int, Ledger] = {}
-        self._by_hand: Ledger | None = None
-        self._moved = ByHand({})  # did weights that are stepped by hand change?
+        self._over: float | None = None
+        self._lines = KeptLines(self.now)
         self._patches = Patches(self._failed)
         self._handles: list[Any] = []
-        self._over: float | None = None
-        self._depth = 0
-        self._within = False  # one of our own passes
-        self._since = 0  # autograd's count at the last step
-        self._steps_at: dict[int, int] = {}  # the same, by ledger
         self._running: list[tuple[nn.Module, int]] = []
-        self._anomaly = (torch.is_anomaly_enabled(), torch.is_anomaly_check_nan_enabled())
-        self._asked: list[Call] = []  # calls of whole networks since the last backward pass
-        self._asking = False  # the last call of a network was made without gradients
-        self.right: list[
-            tuple[int, float]
-        ] = []  # shares of equal classes that were counted then, after so many steps
-        self.loaders: dict[int, tuple[int | None, bool]] = {}  # batch size, and whether rows are shuffled
         self._scaled: tuple[weakref.ref[Tensor], float] | None = (
             None  # what a loss scaler gave, and its factor
         )
         self._hooked = False  # the script listens to a gradient of this step itself
-        self._called: tuple[Any, Line] | None = None  # what a network was called with last
 
     # ---- on and off
 
     def __enter__(self) -> Bedside:
-        hear, safely = (
-            self._patches.hear,
-            Guard(self._failed),
-        )  # a script must not feel what goes wrong in listening
-        hear(torch.autograd, "backward", self._backward)
-        hear(torch.autograd, "grad", self._gradients_asked)
-        hear(Optimizer, "__init__", self._made)
-        hear(torch.Tensor, "detach", self._detach)
-        hear(DataLoader, "__iter__", self._loads)
-        hear(torch.amp.GradScaler, "scale", self._scales)
-        hear(torch.Tensor, "register_hook", self._hooks)
-        hear(BaseProcess, "start", self._starts)
-        for owner, name in ((torch.Tensor, "__eq__"), (torch.Tensor, "eq"), (torch, "eq")):
-            hear(owner, name, self._compared)
-        for name in ("clip_grad_norm_", "clip_grad_value_"):
-            hear(torch.nn.utils, name, self._clips(name))
-            hear(torch.nn.utils.clip_grad, name, self._clips(name))
-        for name in PLAIN_LOSSES:
-            hear(torch.nn.functional, name, self._plain_loss)
-        for name in STRETCHING:
-            hear(torch.nn.functional, name, _stretches)
-        self._patches.replace(
-            torch.jit, "script", self._patches.paused_in
-        )  # it reads the source of what is called
-        self._patches.replace(fx_traceback, "format_stack", self._stack_kept)
-        self._patches.replace(torch, "set_anomaly_enabled", self._anomaly_set)
-        self._patches.replace(torch, "is_anomaly_enabled", lambda _: lambda: self._anomaly[0])
-        self._patches.replace(torch, "is_anomaly_check_nan_enabled", lambda _: lambda: self._anomaly[1])
+        safely = Guard(self._failed)  # a script must not feel what goes wrong in listening
+        self._put_on(self._patches)
         self._handles = [
             register_optimizer_step_pre_hook(safely(self._optimizer_begins)),
             register_optimizer_step_post_hook(safely(self._optimizer_ended)),
@@ -186,8 +103,22 @@ class Bedside:
             self._watch = watch(self.ward, every=self.every)
             self._watch.guard.failed = self._watch_failed
             self._watch.__enter__()
-        self._look(True)
+        self._lines.look(True)
         return self
+
+    def _put_on(self, patches: Patches) -> None:
+        hear = patches.hear
+        hear(torch.autograd, "backward", self._backward)
+        hear(torch.autograd, "grad", self._gradients_asked)
+        hear(torch.Tensor, "detach", self._detach)
+        hear(torch.amp.GradScaler, "scale", self._scales)
+        hear(torch.Tensor, "register_hook", self._hooks)
+        hear(BaseProcess, "start", self._starts)
+        self.books.put_on(patches)
+        self.looks.put_on(patches)
+        stretching.put_on(patches)
+        patches.replace(torch.jit, "script", patches.paused_in)  # it reads the source of what is called
+        self._lines.put_on(patches)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -197,24 +128,10 @@ class Bedside:
         for handle in self._handles:
             handle.remove()
             _WITH_KEYWORDS.pop(handle.id, None)  # torch leaves this mark of a hook behind
-        torch.set_anomaly_enabled(*self._anomaly)
+        self._lines.set_back()
         if self._watch is not None and not self._borrowed:
             self._watch.leave()
         self._say_failures()
-
-    @property
-    def seconds(self) -> float:
-        """Since listening began."""
-        return (self._over or time.perf_counter()) - self.began
-
-    @contextmanager
-    def aside(self) -> Iterator[None]:
-        """What is done meanwhile is ours, and not listened to."""
-        self._within = True
-        try:
-            yield
-        finally:
-            self._within = False
 
     def _failed(self, error: Exception) -> None:
         self.failures.append(error)
@@ -233,15 +150,17 @@ class Bedside:
                 warnings.simplefilter("default")
                 warnings.warn(text, FlowWarning, stacklevel=3)
 
-    @property
-    def optimizers(self) -> list[Optimizer]:
-        """In the order in which they were made."""
-        return [ledger.optimizer for ledger in self._ledgers.values() if ledger.optimizer is not None]
+    # ---- what was seen
 
     @property
-    def since(self) -> int:
-        """Where autograd's count stood at the last step."""
-        return self._since
+    def seconds(self) -> float:
+        """Since listening began."""
+        return (self._over or time.perf_counter()) - self.began
+
+    @property
+    def steps(self) -> list[Step]:
+        """Of all optimizers, in order."""
+        return self.now.steps
 
     @property
     def flow(self) -> Watch | None:
@@ -249,52 +168,34 @@ class Bedside:
         return self._watch
 
     @property
-    def closely(self) -> bool:
-        """Is this step looked at closely?"""
-        return len(self.steps) < CLOSELY or len(self.steps) in AGAIN or len(self.steps) in self.also
+    def calls(self) -> Calls:
+        """Of whole networks, in training."""
+        return self.pairs.calls
 
-    def _look(self, closely: bool) -> None:
-        """Keep the line of every operation, while steps are looked at closely."""
-        on, checks = self._anomaly
-        _set_anomaly(closely or on, checks and on if closely else checks)
+    @property
+    def studied_ids(self) -> set[int]:
+        """Parameters, by id, whose optimizer took at least two steps that were looked at closely."""
+        return self.books.studied_ids(self.studies)
 
-    def _anomaly_set(self, _: Callable[..., Any]) -> Callable[..., Any]:
-        """What the script itself asks for is what it gets, and what it is told."""
-
-        def asked(mode: bool, check_nan: bool = True) -> None:
-            self._anomaly = (mode, check_nan)
-            self._look(self.closely)
-
-        return asked
-
-    def _stack_kept(self, torchs: Callable[[], list[str]]) -> Callable[[], list[str]]:
-        """Of every operation in a step that is looked at closely; torch's own where it was the script that asked."""
-
-        def kept() -> list[str]:
-            asked = self._anomaly[0] or fx_traceback.has_preserved_node_meta()
-            return torchs() if asked else stack()
-
-        return kept
+    def aside(self) -> AbstractContextManager[None]:
+        """What is done meanwhile is ours, and not listened to."""
+        return self.now.aside()
 
     # ---- networks
 
     def _module_begins(self, module: nn.Module, arguments: Any) -> None:
-        if self._within or module is self.ward:
+        if self.now.ours or module is self.ward:
             return
         if not self._running and module not in self.ward.names and torch.is_grad_enabled():
             self._meet(module)
         self._running.append((module, count_now()))
 
     def _meet(self, module: nn.Module) -> None:
-        known = {id(p) for p in self.ward.parameters()}
-        if all(
-            id(p) in known for p in module.parameters()
-        ):  # parts of known ones, put together anew, or no parameters
-            return
-        self._take_in(module, name_of(module, type(module).__name__))
+        if not self.ward.knows_all_of(module):
+            self._take_in(module, name_of(module, type(module).__name__))
 
     def _take_in(self, module: nn.Module, name: str) -> None:
-        if len(self.ward.names) >= NETWORKS:
+        if self.ward.full:
             return
         self.ward.take_in(module, name)
         scripted = any(isinstance(m, torch.jit.ScriptModule) for m in module.modules())  # takes no hooks
@@ -303,7 +204,7 @@ class Bedside:
 
     def _module_ended(self, module: nn.Module, arguments: Any, *given: Any) -> None:
         """Of one that raised torch tells the arguments alone, not those by name."""
-        if self._within or all(running is not module for running, _ in self._running):
+        if self.now.ours or all(running is not module for running, _ in self._running):
             return
         while self._running[-1][0] is not module:  # ended by an exception that somebody caught further out
             self._running.pop()
@@ -311,21 +212,15 @@ class Bedside:
         if len(given) < 2 or given[-1] is None:
             return
         named, output = given
-        if self.closely:
+        learns = torch.is_grad_enabled()
+        if self.now.closely:
             self.ran.add(module)
-        if self.closely and torch.is_grad_enabled():
-            self._mark(module, output, oldest)
-        if self._running or module not in self.ward.names:
-            return
-        self._asking = not torch.is_grad_enabled()
-        if torch.is_grad_enabled() and module.training:
-            self._called = (arguments, named), calling() if self.calls.wanted else Line()
-            if self.calls.wanted:
-                call = Call(
-                    module, self.ward.names[module], len(self.steps), arguments, named, output, calling()
-                )
-                self._asked.append(call)
-                self.calls.add(call)
+            if learns:
+                self._mark(module, output, oldest)
+        if not self._running and module in self.ward.names:
+            self.looks.asking = not learns
+            if learns and module.training:
+                self.pairs.add(module, arguments, named, output)
 
     def _mark(self, module: nn.Module, output: Any, oldest: int) -> None:
         """Note the module in autograd's nodes, the innermost first."""
@@ -339,7 +234,7 @@ class Bedside:
     # ---- backward
 
     def _backward(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
-        if self._within:
+        if self.now.ours:
             return None
         given = named.get("tensors", arguments[0] if arguments else None)
         root = given if isinstance(given, Tensor) else first_tensor(given)
@@ -351,13 +246,13 @@ class Bedside:
         self, arguments: tuple[Any, ...], named: dict[str, Any]
     ) -> Callable[[Any], None] | None:
         """Of a number, by leaves, to be kept by hand: a backward pass, too, which adds to nothing."""
-        if self._within or named.get("create_graph"):
+        if self.now.ours or named.get("create_graph"):
             return None
         root = first_tensor(named.get("outputs", arguments[0] if arguments else None))
         inputs = list(tensors(named.get("inputs", arguments[1] if len(arguments) > 1 else None)))
         if root is None or root.grad_fn is None or root.numel() != 1 or not inputs or ours():
             return None
-        if not all(t.is_leaf and id(t) in self.held for t in inputs):
+        if not all(t.is_leaf and id(t) in self.books.held for t in inputs):
             return None
         return self._backward_of(root, named, adds=False)
 
@@ -365,233 +260,75 @@ class Bedside:
         self.backwards += 1
         scale = self._scaled[1] if self._scaled is not None and self._scaled[0]() is root else 1.0
         self.kept_graphs += bool(named.get("retain_graph", False))
-        if not self._ledgers:
-            self._stepped_by_hand(root)
+        step = self.books.backward_begins(root)
+        if step is not None:
+            self._stepped(step)
         over = self._studied(root, scale)
         self._if_spoilt(root)
         loss = root.detach() / scale  # in memory of its own: the script may change it in place
-        for ledger in self._ledgers_of_step():
+        for ledger in self.books.all:
             ledger.backward_begins(loss, adds)
 
         def ended(_: Any) -> None:
             over()
-            for ledger in self._ledgers_of_step():
-                ledger.backward_ended()
-            if self._by_hand is not None:  # weights are still those of the forward pass
-                self._by_hand.step_begins()
-                self._since = count_now()
+            self.books.backward_ended()
 
         return ended
 
-    def _stepped_by_hand(self, root: Tensor) -> None:
-        """No optimizer is known: what was before this backward pass was a step."""
-        if self._by_hand is None:
-            leaves = Graph(root).leaves
-            self._by_hand = Ledger(0, leaves)
-            self._moved = ByHand({str(n): p for n, p in enumerate(leaves)})
-            self._moved.stepped()
-            self._hold(leaves)
-        elif self._moved.stepped() and self._by_hand.open is not None:
-            self._ended(self._by_hand)
-
     def _studied(self, root: Tensor, scale: float) -> Callable[[], None]:
-        if not self.closely and len(self.steps) >= TARGETS:
-            self._asked.clear()
+        if not self.now.closely and self.now.number >= TARGETS:
+            self.pairs.forget()
             return lambda: None
         graph = Graph(root)
-        if not self.closely:
-            self._pair(graph, losses_of(graph))
+        if not self.now.closely:
+            self.pairs.join(graph, losses_of(graph))
             return lambda: None
-        self._name_raw(graph.leaves)
-        self._within = True
-        try:
-            how = How(scale, walks=not self._hooked)
-            with undisturbed(self.ward):  # what is kept may be worked out anew when it is asked for
-                made, over = study(graph, root, len(self.steps), self.names(), self._since_of(graph), how)
-        finally:
-            self._within = False
+        self.books.name_raw(graph.leaves)
+        names, since = self.books.names(), self.books.since_of(graph)
+        how = How(scale, walks=not self._hooked)
+        with self.aside(), undisturbed(self.ward):  # what is kept may be worked out anew when it is asked for
+            made, over = study(graph, root, self.now.number, names, since, how)
         self.studies.append(made)
         self.singular = self.singular or made.singular
-        self._pair(graph, made.losses)
+        self.pairs.join(graph, made.losses)
         return over
-
-    def _since_of(self, graph: Graph) -> int:
-        """Autograd's count at the last step of the optimizers whose parameters are reached; of several players the
-        one whose step is longest ago may still want what was made before another's."""
-        reached = {id(v) for v in graph.leaves}
-        own = [led for led in self._ledgers.values() if any(id(p) in reached for p in led.parameters)]
-        return min((self._steps_at.get(led.place, 0) for led in own), default=self._since)
 
     def _if_spoilt(self, root: Tensor) -> None:
         """The first time that a loss is no number, look for what made it one. Elsewhere than on the CPU asking is
         dear."""
-        if self.spoilt is not None or not (root.is_cpu or self.closely):
+        if self.spoilt is not None or not (root.is_cpu or self.now.closely):
             return
-        if bool(root.detach().isfinite().all()):
-            return
-        self.spoilt = step = len(self.steps)
-        if self._called is not None:
-            arguments, line = self._called
-            self.bad_data = bad_among(arguments, "input", step, line)
-        graph = Graph(root)
-        if self.bad_data is None:
-            targets = [loss for loss in losses_of(graph) if loss.target is not None]
-            found = (bad_among(loss.target, "target", step, loss.line) for loss in targets)
-            self.bad_data = next((bad for bad in found if bad is not None), None)
-        if self.bad_data is None:
-            self.bad_data = bad_in_graph(graph, step)
-
-    def _pair(self, graph: Graph, losses: list[Any]) -> None:
-        """Put the target beside what the network was called with; of a loop over raw tensors the graph knows the
-        inputs."""
-        targets = targets_of(losses)
-        target = targets[0] if targets else None
-        target = next((loss.laid_out for loss in losses if loss.laid_out is not None), target)
-        if not self.ward.names and target is not None and self.calls.wanted:
-            read = read_by_steps(graph, 8)
-            if read is not None:
-                self.calls.add_raw(
-                    Call(self.ward, "the loop", len(self.steps), (read[0],), {}, None, calling()), read[1]
-                )
-                self.calls.kept[-1].target = target.detach().clone()
-            return
-        asked, self._asked = self._asked, []
-        if not asked:
-            return
-        difference = next((loss.difference for loss in losses if loss.difference is not None), None)
-        output = first_tensor(asked[-1].output)
-        if target is None and difference is not None and output is not None:
-            fits = output.numel() == difference.numel()
-            target = output.detach().reshape(difference.shape) - difference.detach() if fits else None
-        if target is None:
-            return
-        others = targets[1:] if len(targets) <= HEADS else []
-        for *_, call in by_network(asked):  # an encoder before its head; the last of several windows
-            call.target, call.others = apart(target), tuple(map(apart, others))
-
-    @property
-    def studied_ids(self) -> set[int]:
-        """Parameters, by id, whose optimizer took at least two steps that were looked at closely."""
-        studied = {s.step for s in self.studies}
-        count = [
-            sum(s.optimizer == led.place and s.number in studied for s in self.steps)
-            for led in self._ledgers_of_step()
-        ]
-        pairs = zip(self._ledgers_of_step(), count, strict=True)
-        return {id(p) for led, n in pairs if n >= 2 for p in led.parameters}
-
-    def _ledgers_of_step(self) -> list[Ledger]:
-        return list(self._ledgers.values()) or ([self._by_hand] if self._by_hand is not None else [])
-
-    def parameters(self) -> dict[str, Tensor]:
-        """All that is known to be trained, or could be, by name."""
-        found: dict[str, Tensor] = dict(self.ward.named_parameters())
-        found.update(dict(self.raw.values()))
-        return found
-
-    def names(self) -> dict[int, str]:
-        """Of every parameter, by id."""
-        found = {id(p): name for name, p in self.ward.named_parameters()}
-        return {**{key: name for key, (name, _) in self.raw.items()}, **found}
+        if not bool(root.detach().isfinite().all()):
+            self.spoilt = self.now.number
+            self.bad_data = bad_data(root, self.pairs.called, self.spoilt)
 
     # ---- optimizers
 
     def _optimizer_begins(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if not self._within:
-            ledger = self._ledger(optimizer)
-            own = {id(p) for p in ledger.parameters}
-            later = [p for group in optimizer.param_groups for p in group["params"] if id(p) not in own]
-            if later:  # a group that was added
-                ledger.parameters += later
-                self._hold(later)
-            ledger.step_begins()
+        if not self.now.ours:
+            self.books.step_begins(optimizer)
 
     def _optimizer_ended(self, optimizer: Optimizer, args: Any, kwargs: Any) -> None:
-        if self._within:
-            return
-        self._ended(self._ledger(optimizer))
+        if not self.now.ours:
+            self._stepped(self.books.ended(self.books.of(optimizer)))
 
-    def _made(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
-        def after(_: Any) -> None:
-            self._ledger(arguments[0])
-
-        return None if self._within else after
-
-    def _ended(self, ledger: Ledger) -> None:
+    def _stepped(self, step: Step) -> None:
         self._hooked = False
-        self.steps.append(ledger.step_ended(len(self.steps), calling() if ledger.taken < 2 else Line()))
-        if ledger.optimizer is not None:
-            self._since = self._steps_at[ledger.place] = count_now()
-        self._look(self.closely)
+        self.steps.append(step)
+        self._lines.look(self.now.closely)
         if self.enough is not None and self.enough(self):
             raise Enough
 
-    def _ledger(self, optimizer: Optimizer) -> Ledger:
-        if id(optimizer) not in self._ledgers:
-            parameters = [p for group in optimizer.param_groups for p in group["params"]]
-            self._ledgers[id(optimizer)] = Ledger(len(self._ledgers), parameters, optimizer)
-            for name, module in networks_with({id(p) for p in parameters}).items():
-                if module not in self.ward.names:
-                    self._take_in(module, name)
-            self._hold(parameters)
-        return self._ledgers[id(optimizer)]
-
-    def _hold(self, parameters: list[Tensor]) -> None:
-        """An optimizer, or the script by hand, steps these."""
-        self._name_raw(parameters)
-        self.held.update({id(p): p for p in parameters})
-
-    def _name_raw(self, parameters: list[Tensor]) -> None:
-        own = {id(p) for p in self.ward.parameters()}
-        for number, parameter in enumerate(parameters):
-            if id(parameter) not in own and id(parameter) not in self.raw:
-                self.raw[id(parameter)] = name_of(parameter, f"parameter {number}"), parameter
-
     # ---- calls of torch
 
-    def _clips(self, name: str) -> Callable[..., Callable[[Any], None] | None]:
-        kind = "norm" if "norm" in name else "value"
-
-        def heard(arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
-            if self._within or self._depth:
-                return None
-            limit = named.get(
-                "max_norm", named.get("clip_value", arguments[1] if len(arguments) > 1 else 0.0)
-            )
-            line = calling()
-            self._depth += 1
-
-            def after(result: Any) -> None:
-                self._depth -= 1
-                norm = result.detach() if isinstance(result, Tensor) else None
-                for ledger in self._clipped_ones(arguments):
-                    ledger.clipped(Clip(kind, float(limit), norm, line, not ledger.current().losses))
-
-            return after
-
-        return heard
-
-    def _clipped_ones(self, arguments: tuple[Any, ...]) -> list[Ledger]:
-        given = arguments[0] if arguments else ()
-        if not isinstance(given, Tensor | list | tuple):
-            return list(self._ledgers.values())  # a generator: it may be read once only
-        own = {id(p) for p in ([given] if isinstance(given, Tensor) else given)}
-        return [led for led in self._ledgers.values() if any(id(p) in own for p in led.parameters)]
-
     def _detach(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        if self._within or not self.closely or not torch.is_grad_enabled():
+        if self.now.ours or not self.now.closely or not torch.is_grad_enabled():
             return
-        if (
-            arguments[0].grad_fn is not None and arguments[0].dim() > 1 and arguments[0].shape[-1] > 1
-        ):  # a state
+        state = arguments[0]
+        if state.grad_fn is not None and state.dim() > 1 and state.shape[-1] > 1:
             line = calling_itself()
             if line:  # not one of torch's own, or of ours
-                self.detached.setdefault(line, []).append(reach(Graph(arguments[0])))
-
-    def _loads(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
-        loader = arguments[0]
-        self._loader = id(loader)
-        self.loaders[id(loader)] = loader.batch_size, isinstance(loader.sampler, RandomSampler)
+                self.detached.setdefault(line, []).append(reach(Graph(state)))
 
     def _scales(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None]:
         """Of a loss scaler: what is minimised is the loss before it."""
@@ -604,66 +341,12 @@ class Bedside:
 
     def _hooks(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         """A hook of the script's own would hear our passes, too: there are none in this step."""
-        if self.closely and not self._within and arguments[0].grad_fn is not None and not self._hooked:
+        if self.now.closely and not self.now.ours and arguments[0].grad_fn is not None and not self._hooked:
             self._hooked = bool(calling_itself())
 
     def _starts(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> None:
         self.children += 1
 
-    def _compared(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
-        """Classes told, against those that are right, while nothing is trained."""
-        if not self._asking or torch.is_grad_enabled() or self._within or len(arguments) < 2:
-            return None
-        one, other = arguments[:2]
-        if (
-            not (isinstance(one, Tensor) and isinstance(other, Tensor))
-            or one.shape != other.shape
-            or one.dim() != 1
-        ):
-            return None
-        if one.is_floating_point() or other.is_floating_point() or one.numel() < 2:
-            return None
-        step = len(self.steps)
-
-        def after(result: Any) -> None:
-            if isinstance(result, Tensor):
-                self.right.append((step, float(result.double().mean())))
-
-        return after
-
-    def _plain_loss(self, arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
-        if self._within or torch.is_grad_enabled():
-            return None
-        line, step = calling(), len(self.steps)
-        target = named.get("target", arguments[1] if len(arguments) > 1 else None)
-        summed = named.get("reduction") == "sum" and isinstance(target, Tensor)
-        count = max(target.numel(), 1) if summed and isinstance(target, Tensor) else 1
-
-        def after(result: Any) -> None:
-            if isinstance(result, Tensor):
-                self.held_out.append(HeldOut(step, result.detach().mean() / count, line, self._loader))
-
-        return after
-
 
 class Enough(BaseException):
     """Ends a script that has been seen long enough; no `except Exception` of it catches this."""
-
-
-def _stretches(arguments: tuple[Any, ...], named: dict[str, Any]) -> Callable[[Any], None] | None:
-    """Notes where a loss stretches the outputs over targets of another shape; a target that is stretched harms none."""
-    given = [
-        named.get(name, arguments[n] if len(arguments) > n else None)
-        for n, name in enumerate(("input", "target"))
-    ]
-    shapes = [tuple(tensor.shape) for tensor in given if isinstance(tensor, Tensor)]
-    if len(shapes) < 2 or shapes[0] == shapes[1]:
-        return None
-
-    def after(result: Any) -> None:
-        whole = tuple(torch.broadcast_shapes(*shapes))  # type: ignore[no-untyped-call]
-        if isinstance(result, Tensor) and result.grad_fn is not None and whole != shapes[0]:
-            node: Any = result.grad_fn
-            node.metadata[STRETCHED] = shapes[0], whole
-
-    return after

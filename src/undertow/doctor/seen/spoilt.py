@@ -12,6 +12,7 @@ from torch import Tensor
 
 from undertow.doctor.seen.graph import Graph, Op
 from undertow.doctor.seen.lines import Line
+from undertow.doctor.seen.losses import losses_of
 from undertow.flow.nested import dense, tensors
 
 OPERANDS = ("self", "mat1", "mat2", "other", "input", "target", "weight", "batch1", "batch2")
@@ -39,6 +40,21 @@ class Singular:
     count: int
     line: Line
     module: str
+
+
+def bad_data(root: Tensor, called: tuple[Any, Line] | None, step: int) -> BadData | None:
+    """Was it what a network was called with, a target, or what a loop over raw tensors was given?"""
+    if called is not None:
+        arguments, line = called
+        found = bad_among(arguments, "input", step, line)
+        if found is not None:
+            return found
+    graph = Graph(root)
+    for loss in losses_of(graph):
+        found = bad_among(loss.target, "target", step, loss.line) if loss.target is not None else None
+        if found is not None:
+            return found
+    return bad_in_graph(graph, step)
 
 
 def bad_among(values: Any, what: str, step: int, line: Line) -> BadData | None:
