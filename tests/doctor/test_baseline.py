@@ -81,6 +81,23 @@ def test_a_wild_row_does_not_raise_what_a_usual_batch_costs():
     assert of_numbers([NUMBERS, wild, NUMBERS]) == pytest.approx(VARIANCE, rel=0.01)
 
 
+def test_smooth_l1_and_huber_cost_a_square_near_and_a_line_far():
+    """Of numbers even around 0: to say 0 of all."""
+    near = float(NUMBERS.double().square().mean()) / 2
+    assert cost(F.smooth_l1_loss(column(), NUMBERS)) == pytest.approx(near)
+    assert cost(F.huber_loss(column(), NUMBERS)) == pytest.approx(near)
+    far = torch.tensor([-8.0, 8.0]).repeat(ROWS // 2)
+    assert cost(F.smooth_l1_loss(column(), far, beta=2.0)) == pytest.approx(8 - 1)
+    assert cost(F.huber_loss(column(), far, delta=2.0)) == pytest.approx(2 * (8 - 1))
+    assert cost(F.huber_loss(column(), far, reduction="sum") / 2) == pytest.approx(ROWS / 2 * 7.5)
+
+
+def test_of_a_line_the_middle_is_said():
+    """Where most targets are 0, the mean costs more."""
+    few = (torch.arange(ROWS) % 8 == 0) * 100.0
+    assert cost(F.smooth_l1_loss(column(), few)) == pytest.approx(99.5 / 8)
+
+
 def test_small_batches_are_put_together():
     assert of_numbers(list(NUMBERS.split(1))) == pytest.approx(VARIANCE)
 

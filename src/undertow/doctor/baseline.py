@@ -3,6 +3,7 @@
     of cross-entropy    the entropy of the targets' shares
     of binary cross-entropy    the entropy of the share of ones, a column of targets each
     of squared error    the targets' variance, as it is in a usual batch: a wild row in one of them is not the rule
+    of smooth L1 and Huber    what it costs to say the mean of all, or the middle one, whichever is less
 
 A loss of several known ones (two heads, a loss a step of time) costs what they cost together, each with the factor it
 stands in the sum with.
@@ -16,6 +17,7 @@ from statistics import median
 
 import torch
 from torch import Tensor
+from torch.nn import functional
 
 from undertow.doctor.seen.lines import Line
 from undertow.doctor.seen.losses import HEADS, Loss
@@ -55,6 +57,8 @@ def _cost(losses: Sequence[Loss]) -> float | None:
         each = _of_classes(targets, losses[0].ignored)
     elif losses[0].kind == "binary cross-entropy":
         each = _of_two(targets)
+    elif losses[0].kind in ("smooth L1", "Huber"):
+        each = _of_smooth(targets, losses[0].bend, losses[0].kind == "Huber")
     else:
         each = of_numbers(targets) if losses[0].kind == "squared error" else None
     return None if each is None else each * sum(loss.share or 0.0 for loss in losses)
@@ -85,3 +89,21 @@ def of_numbers(targets: Sequence[Tensor]) -> float:
         return float(torch.cat(batches).var(correction=0))
     middle = median(float(b.mean()) for b in batches)
     return median(float((b - middle).square().mean()) for b in batches)
+
+
+def _of_smooth(targets: Sequence[Tensor], bend: float | None, huber: bool) -> float | None:
+    """Of lines with a round bottom (Huber 1964; Girshick 2015, which divides by where they bend), in a usual batch."""
+    if not bend:
+        return None
+    batches = [t.double().flatten() for t in targets]
+    every = torch.cat(batches)
+
+    def cost(batch: Tensor, said: Tensor) -> float:
+        return float(functional.smooth_l1_loss(batch, said.expand_as(batch), beta=bend)) * (
+            bend if huber else 1
+        )
+
+    best = min((every.mean(), every.median()), key=lambda said: cost(every, said))
+    if min(map(len, batches)) < USUAL:
+        return cost(every, best)
+    return median(cost(batch, best) for batch in batches)

@@ -53,4 +53,4 @@ def judge(case: Case) -> Verdict | None:
     )
 
 
-RULE = Rule("T109", "state leaks", judge, ("reset_state",), explains=("T101",), wiring=True)
+RULE = Rule("T109", "state leaks", judge, ("reset_state",), explains=("T101", "T108"), wiring=True)

@@ -1,6 +1,8 @@
 """Every step throws the weights far beyond where the gradient still holds.
 
-Sign: a step changes the weights by a large part of their own size; the loss jumps about, climbs or ends in NaN.
+Sign: a step changes the weights by a large part of their own size; the loss jumps about, climbs or ends in NaN. Or the
+very first steps do, and the loss leaps to twice what it was, or what saying always the same would cost: it may come
+down again, and what the start was worth is lost.
 Harm: nothing is found, or what was found is lost.
 Looks like it: exploding gradients (in depth, in time), gradients that add up, unscaled inputs: they make steps large
 at an ordinary learning rate, and outrank this.
@@ -25,6 +27,9 @@ FAR = 0.2  # of the weights' length, in one step
 MUCH = 0.03
 WIDE = 20  # steps that are measured one after another
 NO_BETTER = 0.98  # than always saying the same
+LEAP, ABOVE = 12, 2.0  # losses at the start, of which one is so many times what it was; of unknown targets,
+USUALLY = 1.5  # the middle one
+AWAY, MADE_GOOD = 100, 0.1  # after so many steps, a loss that is a tenth of the first has recovered
 FIRST = 5  # losses; where they differ among themselves by more than the end lies above them, that is no climb
 
 
@@ -49,18 +54,34 @@ def judge(case: Case) -> Verdict | None:
     )
     bad = case.diverged or rose or nothing
     lost = case.spoilt and step > 0.003
+    leaps = _leaps(case, measured[0])
     if not (bad and step > MUCH) and not lost:
-        return None
+        if not leaps:
+            return None
+        step = measured[0].ratio or 0.0
+    does = "leaps" if leaps and not bad else "finds nothing"
     return found(
         0.9 if step > FAR or case.diverged or doubled else 0.75,
         f"A step changes the weights by {step:.0%} of their length (0.1 % is usual), and the loss "
-        f"{'leaves all bounds' if case.diverged else 'climbs' if rose else 'finds nothing'}.",
+        f"{'leaves all bounds' if case.diverged else 'climbs' if rose else does}.",
         at(case.step_line),
         update_over_weight=step,
         learning_rate=case.rate,
         first_loss=early(finite) if finite else None,
         last_loss=late(finite) if finite else None,
     )
+
+
+def _leaps(case: Case, step: Step) -> bool:
+    """Does the loss rise far above where it began, right after a first step that threw the weights, and is it not made
+    good?"""
+    first, *later = case.losses[: LEAP + 1]
+    if step.number > 0 or (step.ratio or 0.0) <= FAR or case.players > 1 or first <= 0:
+        return False
+    least = max(first, case.baseline or 0.0)
+    if len(case.losses) < AWAY or late(case.losses) < MADE_GOOD * least:
+        return False
+    return median(later) > USUALLY * first if case.baseline is None else max(later) > ABOVE * least
 
 
 def _while_large(case: Case, measured: Sequence[Step]) -> float:

@@ -69,6 +69,9 @@ class Loss:
     spread: tuple[tuple[int, ...], tuple[int, ...]] | None = None  # shape before and after broadcasting
     share: float | None = None  # what is minimised grows by so much when its mean over elements grows by 1
     ignored: int | None = None  # class of targets that are left out
+    bend: float | None = (
+        None  # of smooth L1 (beta) and Huber (delta): where the square becomes a straight line
+    )
     laid_out: Tensor | None = None  # of classes of chosen places: the targets where they belong, -1 elsewhere
 
 
@@ -190,6 +193,7 @@ def _loss(op: Op, sign: int, factor: float | None) -> Loss:
     if op.kind in ("Pow", "Square", "Abs", "Mul"):
         difference, given, target = given, None, None
     ignored = op.saved("ignore_index")
+    bend = op.saved("beta" if kind == "smooth L1" else "delta")
     return Loss(
         kind,
         sign,
@@ -201,6 +205,7 @@ def _loss(op: Op, sign: int, factor: float | None) -> Loss:
         op.stretched or _spread(op, child),
         None if factor is None else factor * _elements(op, target),
         ignored if isinstance(ignored, int) else None,
+        float(bend) if isinstance(bend, int | float) else None,
         _laid_out(child, target),
     )
 
