@@ -73,6 +73,18 @@ def test_where_nothing_is_wrong_nothing_is_tried(script, capsys):
     assert "Nothing was found to be wrong" in capsys.readouterr().out
 
 
+def test_a_script_that_crashes_before_its_first_step_is_treated_too(script, capsys):
+    text = script.read_text().replace("optimizer =", "model.requires_grad_(False)\noptimizer =")
+    script.write_text(text)
+    words = ["treat", "--draws", "2", "--metric", "explained ([-0-9.]+)", "--goal", "higher"]
+    assert main([*words, "train.py", "--clear"]) == 0
+    told = capsys.readouterr().out
+    assert "D108" in told
+    assert "helped: no score without it, 0." in told
+    assert main([*words[:-1], "lower", "--metric", "nowhere ([0-9])", "train.py", "--clear"]) == 2
+    assert "is nowhere in what it prints" in capsys.readouterr().err
+
+
 @pytest.mark.parametrize(
     ("words", "message"),
     [

@@ -84,6 +84,31 @@ CUT = "        ".join(
 ROOTS = (
     "opt.zero_grad(); h = net(x); loss = F.mse_loss((h * (h > 0)){}.sqrt(), y); loss.backward(); opt.step()"
 )
+TOKENS = """
+    import torch
+    from torch import nn
+    import torch.nn.functional as F
+    class Reader(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.embed = nn.Embedding(9, 5)
+            self.lstm = nn.LSTM(5, 8)
+            self.read = nn.Linear(8, 1)
+        def forward(self, x):
+            v = 30 * self.embed(x)
+            {change}
+            return self.read(self.lstm(v)[0][-1])
+    torch.manual_seed(1)
+    net, x, y = Reader(), torch.randint(0, 9, (6, 20)), torch.randn(20, 1)
+    opt = torch.optim.SGD(net.parameters(), lr=0.05)
+    for step in range(12):
+        opt.zero_grad(); loss = F.mse_loss(net(x), y); loss.backward(); opt.step()
+"""
+BY_ITS_FIRST = (
+    "v0 = v.detach().reshape(-1, 5); "
+    "self.first = getattr(self, 'first', (v0.mean(0), v0.std(0))); "
+    "v = (v - self.first[0]) / self.first[1]"
+)
 CLASSES = (
     "opt.zero_grad(); p = torch.cat([net(x), x[:, :2]], 1); "
     "loss = F.cross_entropy(p{}, torch.arange(64) % 3); loss.backward(); opt.step()"
@@ -177,6 +202,14 @@ def test_as_if_mended_by_hand(remedy, tmp_path, capsys):
     wanted = [x for n, x in enumerate(healthy) if remedy != "filter_rows" or n != 5]
     assert same == pytest.approx(wanted, rel=1e-4)
     assert untreated != pytest.approx(healthy, rel=1e-3)
+
+
+def test_vectors_of_tokens_are_normalised_at_the_layer_that_has_the_fault(tmp_path):
+    fault = Verdict("T110", "", 1.0, "", Where(parameter="net.lstm.weight_ih_l0"))
+    treated, changed = curve(tmp_path, TOKENS.format(change=""), "normalise_inputs", 1.0, fault)
+    healthy, _ = curve(tmp_path, TOKENS.format(change=BY_ITS_FIRST))
+    assert changed == 12
+    assert treated == pytest.approx(healthy, rel=1e-4)
 
 
 @pytest.mark.parametrize("remedy", sorted(PAIRS))

@@ -31,6 +31,7 @@ SETTINGS = (  # of the environment that change what is measured
     "MKL_ENABLE_INSTRUCTIONS",
     "XLA_FLAGS",
 )
+SAME = ("benchmark", "command", "commit", "threads", "busy", "environment", "versions", "machine")
 CPU = Path("/sys/devices/system/cpu/cpu0/cache")
 
 
@@ -88,6 +89,29 @@ def read(path: Path) -> dict[str, Any]:
     if not isinstance(found, dict) or "benchmark" not in found or not isinstance(found.get("rows"), list):
         raise DataError(f"{path} holds no result of `undertow bench`. Give one that --keep has written.")
     return found
+
+
+def continued(path: Path, facts: dict[str, Any]) -> dict[str, Any]:
+    """A kept result that was broken off, if it may be gone on with: measured as `facts` say.
+
+    Raises:
+        DataError: the file is no result, or one of another command, commit, machine or environment.
+    """
+    found = read(path)
+    for name in SAME:
+        if _compared(name, found) != _compared(name, facts):
+            raise DataError(
+                f"{path} cannot be gone on with: it was measured with another {name}"
+                f" ({_compared(name, found)}; now {_compared(name, facts)}). Measure again without --go-on."
+            )
+    return found
+
+
+def _compared(name: str, facts: dict[str, Any]) -> Any:
+    told = facts.get(name)
+    if name == "command":
+        return shlex.join(word for word in shlex.split(told or "") if word != "--go-on")
+    return {key: value for key, value in told.items() if key != "load"} if isinstance(told, dict) else told
 
 
 def rows_in(found: dict[str, Any], kind: type[Any], path: Path) -> list[Any]:

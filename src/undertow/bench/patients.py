@@ -61,17 +61,27 @@ class _Run:
     seed: int
 
 
-def measure(
-    folders: Sequence[str], faults: Sequence[str], seeds: int, workers: int, tell: Callable[[str], None]
-) -> Iterator[Row]:
+@dataclass(frozen=True)
+class Wanted:
+    """What is run."""
+
+    folders: tuple[str, ...] = ()
+    faults: tuple[str, ...] = ()
+    seeds: int = 5
+    workers: int = 2
+    done: int = 0  # rows that are there from a run that was broken off
+
+
+def measure(wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Row]:
     """Every program with each of its faults, and without, at every seed.
 
     Raises:
         DataError: a folder holds no program.
     """
-    runs = [run for folder in folders or FOLDERS for run in _runs(folder, faults, seeds)]
+    folders = wanted.folders or FOLDERS
+    runs = [run for folder in folders for run in _runs(folder, wanted.faults, wanted.seeds)][wanted.done :]
     codes = {rule.planted: rule.code for rule in every_rule()}
-    with ThreadPoolExecutor(workers) as pool:
+    with ThreadPoolExecutor(wanted.workers) as pool:
         for row in pool.map(lambda run: _row(run, codes), runs):
             told = ", ".join(row.codes) or row.error or "nothing"
             tell(f"{'ok  ' if row.met else 'MISS'} {row.program} {row.fault or 'healthy'} {row.seed}: {told}")

@@ -73,6 +73,7 @@ class Wanted:
     faults: tuple[str, ...] = ()
     seeds: int = 3
     workers: int = 2
+    done: int = 0  # rows that are there from a run that was broken off
 
 
 def measure(wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Row]:
@@ -81,15 +82,19 @@ def measure(wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Row]:
     Raises:
         DataError: a folder holds no program.
     """
+    for path, rule in list(_pairs(wanted))[wanted.done :]:
+        row = _row(path, rule, constants(path)["METRIC"], wanted)
+        tell(_line(row))
+        yield row
+
+
+def _pairs(wanted: Wanted) -> Iterator[tuple[Path, Rule]]:
     rules = {rule.planted: rule for rule in every_rule() if repairable(rule)}
     for folder in wanted.folders or FOLDERS:
         for path in programs_in(folder):
-            known = constants(path)
-            for fault in known.get("FAULTS", ()):
+            for fault in constants(path).get("FAULTS", ()):
                 if fault in rules and (not wanted.faults or fault in wanted.faults):
-                    row = _row(path, rules[fault], known["METRIC"], wanted)
-                    tell(_line(row))
-                    yield row
+                    yield path, rules[fault]
 
 
 def repairable(rule: Rule) -> bool:

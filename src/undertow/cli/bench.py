@@ -7,14 +7,14 @@ import os
 import sys
 import time
 from collections.abc import Iterable, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import tyro
 
 from undertow.cli.arguments import parse, say
-from undertow.cli.benchmarks import BENCHMARKS, Benchmark, Common
+from undertow.cli.benchmarks import BENCHMARKS, Benchmark, Common, Patients
 from undertow.cli.output import print_json
 from undertow.errors import SettingError
 from undertow.report.table import print_table
@@ -90,8 +90,10 @@ def _collect(benchmark: Benchmark, given: Common, facts: dict[str, Any]) -> tupl
     from undertow.bench.busy import neighbour
     from undertow.bench.kept import keep
 
-    rows: list[Any] = []
-    begin = time.monotonic()
+    rows, before = _earlier(benchmark, given, facts)
+    if isinstance(given, Patients):
+        given = replace(given, done=len(rows))
+    begin = time.monotonic() - before
 
     def so_far(finished: bool) -> dict[str, Any]:
         now = facts | {"finished": finished, "took_seconds": round(time.monotonic() - begin, 1)}
@@ -107,6 +109,19 @@ def _collect(benchmark: Benchmark, given: Common, facts: dict[str, Any]) -> tupl
         return rows, so_far(finished=True)
     except KeyboardInterrupt:
         return rows, so_far(finished=False)
+
+
+def _earlier(benchmark: Benchmark, given: Common, facts: dict[str, Any]) -> tuple[list[Any], float]:
+    """With --go-on, the rows of a run that was broken off, and the seconds it took."""
+    from undertow.bench.kept import continued, rows_in
+
+    if not isinstance(given, Patients) or not given.go_on or not given.keep or not Path(given.keep).exists():
+        return [], 0.0
+    path = Path(given.keep)
+    found = continued(path, facts)
+    rows = rows_in(found, benchmark.row, path)
+    say(f"{path} holds {len(rows)} rows; going on after them.")
+    return rows, float(found["took_seconds"])
 
 
 def _show(words: list[str]) -> int:

@@ -102,6 +102,9 @@ class Patients(Common):
     """Of each program."""
     workers: int = 2
     """Runs at the same time, each on one thread."""
+    go_on: bool = False
+    """Begin after the rows that --keep's file holds of the same command, commit and machine."""
+    done: tyro.conf.Suppress[int] = 0  # rows that are there
 
 
 @dataclass(frozen=True)
@@ -202,7 +205,10 @@ def _patients() -> Benchmark:
 
     def measure(given: Patients, tell: Tell) -> Iterable[patients.Row]:
         _check_patients(given)
-        return patients.measure(words(given.programs), words(given.faults), given.seeds, given.workers, tell)
+        wanted = patients.Wanted(
+            words(given.programs), words(given.faults), given.seeds, given.workers, given.done
+        )
+        return patients.measure(wanted, tell)
 
     return Benchmark(patients.Row, measure, patients.tables, confusion)
 
@@ -212,8 +218,10 @@ def _repairs() -> Benchmark:
 
     def measure(given: Repairs, tell: Tell) -> Iterable[repairs.Row]:
         _check_patients(given)
-        programs, faults = words(given.programs), words(given.faults)
-        return repairs.measure(repairs.Wanted(programs, faults, given.seeds, given.workers), tell)
+        wanted = repairs.Wanted(
+            words(given.programs), words(given.faults), given.seeds, given.workers, given.done
+        )
+        return repairs.measure(wanted, tell)
 
     return Benchmark(repairs.Row, measure, repairs.tables)
 
@@ -233,6 +241,8 @@ def _check_patients(given: Patients) -> None:
     for name, value in (("--seeds", given.seeds), ("--workers", given.workers)):
         if value < 1:
             raise SettingError(f"{name} must be at least 1, got {value}.")
+    if given.go_on and not given.keep:
+        raise SettingError("--go-on needs --keep FILE: the result that it goes on with.")
 
 
 BENCHMARKS = {

@@ -4,7 +4,7 @@
     at the loss       before a backward pass: another loss, or none
     before a step     gradients are there, weights are as they were
     after a step
-    at a call         of a whole network: its arguments
+    at a call         of a whole network, or of the layer that the fault is in: its arguments
     in place of       a function or method of torch
 
 Where a script steps its weights itself there is no optimizer to listen to: the end of a backward pass is then what
@@ -59,6 +59,7 @@ class Hand:
     _before: list[Callable[[Stepped], None]] = field(default_factory=list)
     _after: list[Callable[[Stepped], None]] = field(default_factory=list)
     _calls: list[Callable[[nn.Module, Arguments], Arguments | None]] = field(default_factory=list)
+    _layers: list[Callable[[nn.Module, Arguments], Arguments | None]] = field(default_factory=list)
     _handles: list[Any] = field(default_factory=list)
     _met: set[int] = field(default_factory=set)
     _begun: bool = False
@@ -95,6 +96,10 @@ class Hand:
     def at_call(self, change: Callable[[nn.Module, Arguments], Arguments | None]) -> None:
         """Other arguments for a whole network; None: its own."""
         self._calls.append(change)
+
+    def at_layer(self, change: Callable[[nn.Module, Arguments], Arguments | None]) -> None:
+        """Other arguments for the layer that the fault is in, where it is one within a network; None: its own."""
+        self._layers.append(change)
 
     def instead(
         self, owner: Any, name: str, make: Callable[[Callable[..., Any]], Callable[..., Any]]
@@ -159,6 +164,9 @@ class Hand:
                 self._met.add(id(network))
                 if self._calls:
                     self._handles.append(network.register_forward_pre_hook(self._called, with_kwargs=True))
+                layer = self._within(network)
+                if self._layers and layer is not None:
+                    self._handles.append(layer.register_forward_pre_hook(self._reached, with_kwargs=True))
         with self.apart():
             for change in self._starts:
                 change(parameters)
@@ -168,6 +176,20 @@ class Hand:
         for change in self._calls:
             with self.seen.aside():
                 arguments = change(network, arguments) or arguments
+        return arguments
+
+    def _within(self, network: nn.Module) -> nn.Module | None:
+        """The module of the fault, if it is one of the network's."""
+        where = self.fault.where
+        place = where.module or (where.parameter or "").rpartition(".")[0]
+        head = f"{self.seen.ward.names[network]}."
+        return dict(network.named_modules()).get(place.removeprefix(head)) if place.startswith(head) else None
+
+    def _reached(self, layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Arguments:
+        arguments: Arguments = given, named
+        for change in self._layers:
+            with self.seen.aside():
+                arguments = change(layer, arguments) or arguments
         return arguments
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:

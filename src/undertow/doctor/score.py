@@ -1,4 +1,4 @@
-"""What is compared between the arms of a trial."""
+"""What is compared between the arms of a trial. A script that crashed has no score, whatever it printed before."""
 
 from __future__ import annotations
 
@@ -25,16 +25,16 @@ def score_of(first: Outcome, plan: Plan, script: str) -> Score:
         if not pattern.search(first.output):
             ended = f" It was stopped after {plan.steps:,} steps: give --steps 0." if plan.steps else ""
             raise DataError(f"{script}: --metric {plan.metric!r} is nowhere in what it prints.{ended}")
-        return Score(
-            f"what {plan.metric!r} finds last in the output", lambda o: _last_match(pattern, o.output)
-        )
+        return Score(f"what {plan.metric!r} finds last in the output", lambda o: _last_match(pattern, o))
     if first.result is not None and first.result.held_out is not None:
         return Score("the last loss that was taken without gradients", lambda o: _value(o, "held_out"))
     return Score("the training loss over the last tenth of the steps", lambda o: _value(o, "training"))
 
 
-def _last_match(pattern: re.Pattern[str], output: str) -> float:
-    found = [match.group(1) for match in pattern.finditer(output)]
+def _last_match(pattern: re.Pattern[str], outcome: Outcome) -> float:
+    if _crashed(outcome):
+        return math.nan
+    found = [match.group(1) for match in pattern.finditer(outcome.output)]
     try:
         return float(found[-1].replace(",", ""))
     except (IndexError, ValueError):
@@ -42,5 +42,9 @@ def _last_match(pattern: re.Pattern[str], output: str) -> float:
 
 
 def _value(outcome: Outcome, name: str) -> float:
-    found = getattr(outcome.result, name, None)
+    found = None if _crashed(outcome) else getattr(outcome.result, name, None)
     return math.nan if found is None else float(found)
+
+
+def _crashed(outcome: Outcome) -> bool:
+    return outcome.result is None or bool(outcome.result.crash)

@@ -109,11 +109,13 @@ def treat(
     tell("Diagnosing.")
     first = ward.outcome(Arm(), 0, None, judged=True)
     verdicts = first.result.verdicts if first.result else ()
-    if first.result is None or not first.result.steps:
+    if first.result is None or not (first.result.steps or verdicts):
         raise DataError(f"{script}: no step of training was seen. {first.error}".rstrip())
     arms, edits = arms_for(verdicts, plan.most)
-    score = score_of(first, plan, str(script))
+    if not first.result.crash:
+        score_of(first, plan, str(script))  # is the metric there? Asked before hours of trials
     treated = tried(ward, first, arms, tell) if arms else [[first]]
+    score = score_of(_longest([first, *(o for own in treated for o in own)]), plan, str(script))
     numbers = [[score.read(o) for o in own] for own in treated]
     worst = beyond([x for row in numbers for x in row], plan.goal)
     trials = [
@@ -133,6 +135,11 @@ def treat(
         tuple(sorted(trials, key=_rank)),
         edits,
     )
+
+
+def _longest(outcomes: Sequence[Outcome]) -> Outcome:
+    """The first that lived: a script that crashes as it is does not tell what it would be judged by."""
+    return next((o for o in outcomes if o.result and not o.result.crash), outcomes[0])
 
 
 def arms_for(

@@ -67,6 +67,8 @@ def outcome(trial: Trial, told: Treatment) -> str:
         return f"not tried: {trial.note}"
     effect = trial.effect
     word = "helped" if effect.helped else "did not help"
+    if not any(map(math.isfinite, told.control)):  # then a difference would be made up
+        return f"{word}: no score without it, {_mean(trial.scores)} with it"
     spread = f", 95 % interval {effect.low:.3g} to {effect.high:.3g}" if told.draws > 1 else ", one draw"
     return f"{word}: {_mean(told.control)} → {_mean(trial.scores)} (better by {effect.mean:.3g}{spread})"
 

@@ -1,7 +1,8 @@
 """Inputs of mean 0 and deviation 1 leave the first layer's units where they have a slope (LeCun et al. 1998).
 
 Statistics are those of the first batch, feature by feature. A network is handed normalised inputs; where there is none,
-what is multiplied with the weights that read data.
+what is multiplied with the weights that read data. Where what a network is handed are no measurements (tokens, whose
+vectors are too large), the layer that the fault is in is handed normalised inputs.
 """
 
 from __future__ import annotations
@@ -13,17 +14,20 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 from torch.nn import functional
+from torch.nn.utils.rnn import PackedSequence
 
 from undertow.doctor.hand import Arguments, Hand
 from undertow.doctor.remedy import Remedy
 from undertow.doctor.seen.graph import Graph, operand
 
 Scale = tuple[Tensor, Tensor]
+SAME = 1e-3  # of the whole's size
 
 
 def apply(hand: Hand, strength: float) -> None:
     """At the door of whole networks, or of raw weights."""
     networks: dict[tuple[nn.Module, int], Scale] = {}
+    inside: list[Scale] = []
     weights: dict[int, Scale] = {}
 
     def at_call(network: nn.Module, given: Arguments) -> Arguments | None:
@@ -37,8 +41,20 @@ def apply(hand: Hand, strength: float) -> None:
         hand.did()
         return ((x - networks[key][0]) / networks[key][1], *arguments[1:]), named
 
+    def at_layer(layer: nn.Module, given: Arguments) -> Arguments | None:
+        arguments, named = given
+        x = arguments[0] if arguments else None
+        rows = x.data if isinstance(x, PackedSequence) else x
+        if networks or not isinstance(rows, Tensor) or not rows.is_floating_point() or rows.dim() < 2:
+            return None
+        if not inside:
+            inside.append(_wide(rows))
+        hand.did()
+        rows = (rows - inside[0][0]) / inside[0][1]
+        return (x._replace(data=rows) if isinstance(x, PackedSequence) else rows, *arguments[1:]), named
+
     def at_loss(root: Tensor) -> Tensor:
-        if not networks and not weights:
+        if not networks and not inside and not weights:
             weights.update(_readers(Graph(root)))
         return root
 
@@ -54,6 +70,7 @@ def apply(hand: Hand, strength: float) -> None:
         return multiplied
 
     hand.at_call(at_call)
+    hand.at_layer(at_layer)
     hand.at_loss(at_loss)
     for owner, name in (
         (torch.Tensor, "__matmul__"),
@@ -71,6 +88,13 @@ def scale_of(x: Tensor) -> Scale:
         rows = rows.reshape(-1, 1)
     width = rows.std(0)
     return rows.mean(0), torch.where(width > 0, width, torch.ones_like(width))
+
+
+def _wide(x: Tensor) -> Scale:
+    """As scale_of; what is the same in every row, as the vectors of a first token are, is brought to 1 as a whole."""
+    middle, width = scale_of(x)
+    size = x.detach().square().mean().sqrt()
+    return middle, torch.where(width > SAME * size, width, size.clamp(min=1e-12))
 
 
 def _data(x: Any) -> bool:
