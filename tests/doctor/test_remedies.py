@@ -204,6 +204,53 @@ def test_as_if_mended_by_hand(remedy, tmp_path, capsys):
     assert untreated != pytest.approx(healthy, rel=1e-3)
 
 
+def test_the_first_step_is_clipped_in_time_by_what_the_diagnosis_told(tmp_path):
+    sick, mended = (
+        regression(text) for text in (USUAL + "; " + LIMIT.format(0.1), CLIPPED.format(LIMIT.format(0.1)))
+    )
+    fault = Verdict("L112", "", 1.0, "", Where(), {"limit": 0.1})
+    treated, changed = curve(tmp_path, sick, "clip_in_time", 1.0, fault)
+    assert changed == 12
+    assert treated == pytest.approx(curve(tmp_path, mended)[0], rel=1e-4)
+
+
+MEASURED = """
+    import torch
+    from torch import nn
+    torch.manual_seed(1)
+    class Net(nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.rnn, self.read, self.carried = nn.RNN(2, 8), nn.Linear(8, 1), None
+        def forward(self, x, h=None):
+            y, h = self.rnn(x, h)
+            return self.read(y[-1]), h
+    net, h = Net(), None
+    opt = torch.optim.SGD(net.parameters(), lr=0.1)
+    for step in range(8):
+        x, y = torch.randn(6, 4, 2), torch.randn(4, 1)
+        p, h = net(x, h{leak})
+        h = h.detach()
+        loss = nn.functional.mse_loss(p, y)
+        opt.zero_grad(); loss.backward(); opt.step()
+    with torch.no_grad():
+        for _ in range(3):
+            p, h = net(torch.randn(6, 5, 2), h if h.shape[1] == 5{and_leak} else None)
+        print("measured", p.sum().item())
+        h = None
+        for _ in range(3):
+            p, h = net(torch.randn(1, 1, 2), h)
+        print("drawn", p.sum().item())
+"""
+
+
+def test_state_is_fresh_where_it_is_measured_too_but_not_where_a_string_is_drawn(tmp_path, capsys):
+    curve(tmp_path, MEASURED.format(leak="", and_leak=""), "reset_state")
+    treated = capsys.readouterr().out
+    curve(tmp_path, MEASURED.format(leak="* 0 if h is not None else None", and_leak=" and False"))
+    assert treated == capsys.readouterr().out
+
+
 def test_vectors_of_tokens_are_normalised_at_the_layer_that_has_the_fault(tmp_path):
     fault = Verdict("T110", "", 1.0, "", Where(parameter="net.lstm.weight_ih_l0"))
     treated, changed = curve(tmp_path, TOKENS.format(change=""), "normalise_inputs", 1.0, fault)
@@ -248,6 +295,18 @@ def test_every_block_is_orthogonal(shape):
     make_orthogonal(weight)
     for block in torch.split(weight, 8, dim=0 if shape[0] > 8 else 1):
         torch.testing.assert_close(block @ block.T, torch.eye(8), atol=1e-5, rtol=0)
+
+
+def test_the_nearest_orthogonal_matrix_of_a_multiple_of_the_identity_is_the_identity():
+    weight = torch.cat([1.2 * torch.eye(8), 0.3 * torch.eye(8)])
+    make_orthogonal(weight, near=True)
+    torch.testing.assert_close(weight, torch.eye(8).repeat(2, 1))
+
+
+@pytest.mark.parametrize("start", [torch.zeros(8, 8), torch.full((8, 8), 0.1), torch.full((8, 8), math.nan)])
+def test_where_no_orthogonal_matrix_is_nearest_one_is_drawn(start):
+    make_orthogonal(start, near=True)
+    torch.testing.assert_close(start @ start.T, torch.eye(8), atol=1e-5, rtol=0)
 
 
 @pytest.mark.parametrize("settings", [{}, {"num_layers": 2}, {"bidirectional": True}, {"batch_first": True}])

@@ -10,6 +10,8 @@ Planted: clip after the step.
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
@@ -24,14 +26,15 @@ def judge(case: Case) -> Verdict | None:
     late = [c for c in clips if c.late]
     if len(late) < LEAST or len(late) < 0.9 * len(clips):
         return None
-    return found(
+    limit = {"limit" if late[0].kind == "norm" else "limit_of_each": late[0].limit}
+    told = found(
         0.95,
         f"Gradients are clipped after the step in {len(late)} of {len(clips)} calls: no step was ever clipped.",
         at(late[0].line),
         calls=len(clips),
         late=len(late),
-        limit=late[0].limit,
     )
+    return replace(told, evidence={**told.evidence, **limit})
 
 
 RULE = Rule(
