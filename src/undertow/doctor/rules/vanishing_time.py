@@ -5,7 +5,7 @@ rests on a plateau.
 Harm: no gradient tells the weights of what happened that long ago, so it is never learned.
 Looks like it: old gradients that vanish where nothing old is needed (healthy); windows or detached states that end the
 gradient before the recurrence does; a shut forget gate, which is the cause then.
-Remedy: a gated cell, an orthogonal start.
+Remedy: a gated cell, an orthogonal start, the identity for rectifiers.
 Sources: Hochreiter 1991; Bengio, Simard & Frasconi 1994; Le, Jaitly & Hinton 2015.
 Planted: a tanh network with spectral radius 0.5 and a lag of 50 steps.
 """
@@ -20,6 +20,8 @@ from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict
 
 LEAST = 8  # steps of walk
+PLAIN = ("gated_cell", "orthogonal", "identity")
+GATED = ("forget_bias", "orthogonal")
 
 
 def judge(case: Case) -> Verdict | None:
@@ -54,9 +56,7 @@ def judge(case: Case) -> Verdict | None:
         steps=walk.steps,
     )
     gated = walk.forget is not None
-    return replace(verdict, remedies=("forget_bias", "orthogonal") if gated else ("gated_cell", "orthogonal"))
+    return replace(verdict, remedies=GATED if gated else PLAIN)
 
 
-RULE = Rule(
-    "T101", "vanishing in time", judge, ("gated_cell", "orthogonal", "forget_bias"), explains=("L104",)
-)
+RULE = Rule("T101", "vanishing in time", judge, (*PLAIN, "forget_bias"), explains=("L104",))
