@@ -105,8 +105,7 @@ TOKENS = """
         opt.zero_grad(); loss = F.mse_loss(net(x), y); loss.backward(); opt.step()
 """
 BY_ITS_FIRST = (
-    "v0 = v.detach().reshape(-1, 5); "
-    "self.first = getattr(self, 'first', (v0.mean(0), v0.std(0))); "
+    "self.first = getattr(self, 'first', (v.detach().mean(), v.detach().std())); "
     "v = (v - self.first[0]) / self.first[1]"
 )
 CLASSES = (

@@ -5,14 +5,14 @@
     of squared error    the targets' variance, as it is in a usual batch: a wild row in one of them is not the rule
     of smooth L1 and Huber    what it costs to say the mean of all, or the middle one, whichever is less
 
-A loss of several known ones (two heads, a loss a step of time) costs what they cost together, each with the factor it
-stands in the sum with.
+What a script masks, by factors of 0, is no part of it. A loss of several known ones (two heads, a loss a step of time)
+costs what they cost together, each with the factor it stands in the sum with.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from statistics import median
 
 import torch
@@ -30,8 +30,22 @@ Slot = tuple[Line, int]  # a line, and which of its losses
 
 def baseline(studies: Sequence[Study]) -> float | None:
     """From the targets that were seen; None where they were not, or are of another loss."""
+    return _together(studies, _each)
+
+
+def silence(studies: Sequence[Study]) -> float | None:
+    """What it costs to say 0, of numbers: targets that lie far from 0 make it much more than the baseline. Of classes
+    the baseline. None where unknown."""
+    return _together(studies, _of_zero)
+
+
+def _together(studies: Sequence[Study], each: Callable[[Sequence[Loss]], float | None]) -> float | None:
     slots = _slots(studies)
-    costs = [cost for losses in slots.values() if (cost := _cost(losses)) is not None]
+    costs = [
+        cost * sum(loss.share or 0.0 for loss in losses)
+        for losses in slots.values()
+        if (cost := each(losses)) is not None
+    ]
     total = sum(costs)
     return total / len(studies) if costs and total > 0 else None
 
@@ -50,18 +64,43 @@ def _slots(studies: Sequence[Study]) -> dict[Slot, list[Loss]]:
     return found
 
 
-def _cost(losses: Sequence[Loss]) -> float | None:
-    """Of all of them together, each by its share."""
-    targets = [loss.target for loss in losses if loss.target is not None]
-    if losses[0].kind == "cross-entropy":
-        each = _of_classes(targets, losses[0].ignored)
-    elif losses[0].kind == "binary cross-entropy":
-        each = _of_two(targets)
-    elif losses[0].kind in ("smooth L1", "Huber"):
-        each = _of_smooth(targets, losses[0].bend, losses[0].kind == "Huber")
-    else:
-        each = of_numbers(targets) if losses[0].kind == "squared error" else None
-    return None if each is None else each * sum(loss.share or 0.0 for loss in losses)
+def _each(losses: Sequence[Loss]) -> float | None:
+    """Of an element, in the mean."""
+    targets, first = _targets(losses), losses[0]
+    if not targets:
+        return None
+    if first.kind == "cross-entropy":
+        return _of_classes(targets, first.ignored)
+    if first.kind == "binary cross-entropy":
+        return _of_two(targets)
+    if first.kind in ("smooth L1", "Huber"):
+        return _of_smooth(targets, first.bend, first.kind == "Huber")
+    return of_numbers(targets) if first.kind == "squared error" else None
+
+
+def _of_zero(losses: Sequence[Loss]) -> float | None:
+    targets, first = _targets(losses), losses[0]
+    numbers = [t.double().flatten() for t in targets]
+    if targets and first.kind == "squared error":
+        return median(float(t.square().mean()) for t in numbers)
+    if targets and first.kind in ("smooth L1", "Huber") and first.bend:
+        huber = first.kind == "Huber"
+        return median(_smooth(t, t.new_zeros(()), first.bend, huber) for t in numbers)
+    return _each(losses)
+
+
+def _targets(losses: Sequence[Loss]) -> list[Tensor]:
+    """What is masked left out: whole rows, where they are; else elements."""
+    found = []
+    for loss in losses:
+        target, weights = loss.target, loss.weights
+        if target is not None and weights is not None and weights.numel() == target.numel():
+            kept = weights.reshape(target.shape) != 0
+            rows = kept.flatten(1).all(1) if kept.dim() > 1 else kept
+            target = target[rows if int(rows.sum()) * kept[0].numel() == int(kept.sum()) else kept]
+        if target is not None and target.numel():
+            found.append(target)
+    return found
 
 
 def _of_classes(targets: Sequence[Tensor], ignored: int | None) -> float | None:
@@ -98,12 +137,12 @@ def _of_smooth(targets: Sequence[Tensor], bend: float | None, huber: bool) -> fl
     batches = [t.double().flatten() for t in targets]
     every = torch.cat(batches)
 
-    def cost(batch: Tensor, said: Tensor) -> float:
-        return float(functional.smooth_l1_loss(batch, said.expand_as(batch), beta=bend)) * (
-            bend if huber else 1
-        )
-
-    best = min((every.mean(), every.median()), key=lambda said: cost(every, said))
+    best = min((every.mean(), every.median()), key=lambda said: _smooth(every, said, bend, huber))
     if min(map(len, batches)) < USUAL:
-        return cost(every, best)
-    return median(cost(batch, best) for batch in batches)
+        return _smooth(every, best, bend, huber)
+    return median(_smooth(batch, best, bend, huber) for batch in batches)
+
+
+def _smooth(batch: Tensor, said: Tensor, bend: float, huber: bool) -> float:
+    cost = float(functional.smooth_l1_loss(batch, said.expand_as(batch), beta=bend))
+    return cost * bend if huber else cost

@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.doctor.asked import Laid, laid, needed
-from undertow.doctor.baseline import baseline, of_numbers
+from undertow.doctor.baseline import baseline, of_numbers, silence
 from undertow.doctor.needed_lag import NeededLag
 from undertow.doctor.seating import batch_axis
 from undertow.doctor.seen.batches import Call, by_network, first_tensor, of_head
@@ -209,6 +209,11 @@ class Case:
         return late(losses) > 10 * max(abs(early(losses)), 1e-12) and late(losses) > 0
 
     @cached_property
+    def silence(self) -> float | None:
+        """The loss of always saying 0."""
+        return silence(self.studies)
+
+    @cached_property
     def baseline(self) -> float | None:
         """The loss of the best that says the same of everything, from the targets that were seen; None where
         unknown."""
@@ -218,7 +223,8 @@ class Case:
             for s in self.studies
             for loss in s.losses
         )
-        if told is not None or not by_hand:
+        masked = any(loss.weights is not None for s in self.studies for loss in s.losses)
+        if told is not None or not by_hand or masked:
             return told
         numbers = [c.target for c in self.calls if c.target is not None and c.target.is_floating_point()]
         return of_numbers(numbers) if numbers else None

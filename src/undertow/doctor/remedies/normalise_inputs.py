@@ -2,7 +2,7 @@
 
 Statistics are those of the first batch, feature by feature. A network is handed normalised inputs; where there is none,
 what is multiplied with the weights that read data. Where what a network is handed are no measurements (tokens, whose
-vectors are too large), the layer that the fault is in is handed normalised inputs.
+vectors are too large), the layer that the fault is in is handed inputs that are normalised as a whole.
 """
 
 from __future__ import annotations
@@ -21,7 +21,6 @@ from undertow.doctor.remedy import Remedy
 from undertow.doctor.seen.graph import Graph, operand
 
 Scale = tuple[Tensor, Tensor]
-SAME = 1e-3  # of the whole's size
 
 
 def apply(hand: Hand, strength: float) -> None:
@@ -48,7 +47,7 @@ def apply(hand: Hand, strength: float) -> None:
         if networks or not isinstance(rows, Tensor) or not rows.is_floating_point() or rows.dim() < 2:
             return None
         if not inside:
-            inside.append(_wide(rows))
+            inside.append(_as_a_whole(rows))
         hand.did()
         rows = (rows - inside[0][0]) / inside[0][1]
         return (x._replace(data=rows) if isinstance(x, PackedSequence) else rows, *arguments[1:]), named
@@ -90,11 +89,9 @@ def scale_of(x: Tensor) -> Scale:
     return rows.mean(0), torch.where(width > 0, width, torch.ones_like(width))
 
 
-def _wide(x: Tensor) -> Scale:
-    """As scale_of; what is the same in every row, as the vectors of a first token are, is brought to 1 as a whole."""
-    middle, width = scale_of(x)
-    size = x.detach().square().mean().sqrt()
-    return middle, torch.where(width > SAME * size, width, size.clamp(min=1e-12))
+def _as_a_whole(x: Tensor) -> Scale:
+    """One mean and one deviation: the vectors of a first token are the same in every row, feature by feature."""
+    return x.detach().mean(), x.detach().std().clamp(min=1e-12)
 
 
 def _data(x: Any) -> bool:

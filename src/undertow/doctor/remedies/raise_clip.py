@@ -30,4 +30,6 @@ def apply(hand: Hand, strength: float) -> None:
         hand.instead(torch.nn.utils, name, clipping)
 
 
-REMEDY = Remedy("A limit of the size of the usual gradient.", apply, (1.0, 0.3), "{} of its usual length")
+REMEDY = Remedy(
+    "A limit of the size of the usual gradient.", apply, (1.0, 0.1, 0.01), "{} of its usual length"
+)

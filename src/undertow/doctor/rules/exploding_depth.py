@@ -6,7 +6,8 @@ is told between hidden layers, by the first loss or, where widths are the same, 
 batch in every layer the loss stays finite, the factor is about 1.2, and it takes tens of layers to be told.
 Harm: no learning rate fits the first and the last layers at once; steps throw the weights far away.
 Looks like it: a step that is too large (there the gradient is of one size in all layers at the start); exploding in
-time.
+time. Layers that give ever more numbers share one gradient among them, so that each gets less: told is what grows both
+for a number and for the layer as a whole. Targets far from 0 make a first loss that is huge without any explosion.
 Remedy: a start whose scale fits the width (He, Glorot), normalisation where there is none; a way past the layers
 where there is; clipping holds the worst.
 Sources: Glorot & Bengio 2010; He et al. 2015; Pascanu, Mikolov & Bengio 2013; of norms, Yang et al. 2019.
@@ -31,7 +32,7 @@ FACTOR = 1.4  # a layer, or more
 VAST, SLOWLY = 1e4, 1.05  # over very many layers a small factor does it, where nothing is learned
 HIDDEN, TWICE = 1.25, 2.0  # a layer, between hidden ones: beside a huge loss, and by itself
 THROWN = 0.1  # of the weights' length in a step: what they are then says nothing of how they began
-HUGE = 5.0  # times what it costs to say the same of everything
+HUGE = 5.0  # times what it costs to say the same of everything, and to say 0
 
 
 def judge(case: Case) -> Verdict | None:
@@ -42,7 +43,7 @@ def judge(case: Case) -> Verdict | None:
         stack = stack_of(study.layers)
         if len(stack) < LEAST or min(g for _, g in stack) <= 0:
             continue
-        ratio, factor = stack[0][1] / stack[-1][1], _factor(stack)
+        ratio, factor = _growth(stack)
         if ratio > GROWN and factor > FACTOR:
             return _said(study, stack)
         if ratio > VAST and factor > SLOWLY and case.stuck and case.players == 1:
@@ -55,9 +56,17 @@ def judge(case: Case) -> Verdict | None:
 def _between_hidden(case: Case, study: Study, hidden: Stack) -> bool:
     if len(hidden) < LEAST - 1 or case.players > 1 or any(layer.alike for layer, _ in hidden):
         return False
-    factor, widths = _factor(hidden), {layer.fan_out for layer, _ in hidden}
-    huge = case.baseline is not None and study.loss > HUGE * case.baseline > 0
-    return (factor > HIDDEN and huge) or (factor > TWICE and len(widths) == 1)
+    factor, even = _growth(hidden)[1], len({layer.numbers for layer, _ in hidden}) == 1
+    costs = [cost for cost in (case.baseline, case.silence) if cost is not None]
+    huge = bool(costs) and study.loss > HUGE * max(costs) > 0
+    return (factor > HIDDEN and huge) or (factor > TWICE and even)
+
+
+def _growth(stack: Stack) -> tuple[float, float]:
+    """From the last layer to the first, and by layer: a number's gradient, or the layer's, whichever grows less."""
+    whole = [(layer, layer.squares**0.5) for layer, _ in stack]
+    ratios, factors = zip(*((s[0][1] / s[-1][1], _factor(s)) for s in (stack, whole)), strict=True)
+    return min(ratios), min(factors)
 
 
 def _said(study: Study, stack: Stack) -> Verdict:

@@ -4,12 +4,14 @@ Sign: gains above 1 that grow by a factor a step; gradients that are a thousand 
 loss jumps, or ends in NaN.
 Harm: one step along such a gradient throws the weights away.
 Looks like it: exploding in depth; a step too large; sensitivity to the weights without growth in time.
-Remedy: clip the norm of the gradient; an orthogonal start.
-Sources: Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013.
+Remedy: clip the norm of the gradient; an orthogonal start, the identity for rectifiers; a gated cell.
+Sources: Bengio, Simard & Frasconi 1994; Pascanu, Mikolov & Bengio 2013; Le, Jaitly & Hinton 2015.
 Planted: a ReLU network with spectral radius 1.2.
 """
 
 from __future__ import annotations
+
+from dataclasses import replace
 
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
@@ -18,6 +20,8 @@ from undertow.doctor.verdict import Verdict
 
 RATE = 1.03
 GROWN = 10.0
+GATED = ("clip", "orthogonal")
+PLAIN = (*GATED, "identity", "gated_cell")
 
 
 def judge(case: Case) -> Verdict | None:
@@ -29,7 +33,7 @@ def judge(case: Case) -> Verdict | None:
     ):
         return None
     walk = max(grown, key=lambda w: max(w.gain))
-    return found(
+    told = found(
         0.92,
         f"What {walk.name} feels of a step grows by a factor of {_rate(walk.gain):.2f} with every step back, to "
         f"{max(walk.gain):.1e} after "
@@ -39,6 +43,7 @@ def judge(case: Case) -> Verdict | None:
         grown=max(walk.gain),
         steps=walk.steps,
     )
+    return replace(told, remedies=GATED if walk.forget is not None else PLAIN)
 
 
 def _later(gain: tuple[float, ...]) -> float:
@@ -57,6 +62,6 @@ RULE = Rule(
     "T102",
     "exploding in time",
     judge,
-    ("clip", "orthogonal"),
+    PLAIN,
     explains=("T101", "L103", "L109", "D103", "T111", "L104", "T110"),
 )

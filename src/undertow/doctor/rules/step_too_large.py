@@ -30,6 +30,7 @@ NO_BETTER = 0.98  # than always saying the same
 LEAP, ABOVE = 12, 2.0  # losses at the start, of which one is so many times what it was; of unknown targets,
 USUALLY = 1.5  # the middle one
 AWAY, MADE_GOOD = 100, 0.1  # after so many steps, a loss that is a tenth of the first has recovered
+HALF, FAR_ABOVE = 0.5, 4.0  # so has one of half, where noise may be the rest, if it was not thrown so far
 FIRST = 5  # losses; where they differ among themselves by more than the end lies above them, that is no climb
 
 
@@ -78,10 +79,18 @@ def _leaps(case: Case, step: Step) -> bool:
     first, *later = case.losses[: LEAP + 1]
     if step.number > 0 or (step.ratio or 0.0) <= FAR or case.players > 1 or first <= 0:
         return False
-    least = max(first, case.baseline or 0.0)
-    if len(case.losses) < AWAY or late(case.losses) < MADE_GOOD * least:
+    least, end = max(first, case.baseline or 0.0), late(case.losses)
+    if len(case.losses) < AWAY or end < MADE_GOOD * least:
         return False
-    return median(later) > USUALLY * first if case.baseline is None else max(later) > ABOVE * least
+    if end < HALF * least:  # one layer has no start to lose: any way down is as good
+        deep = any(len(study.layers) > 1 for study in case.finite_studies[:1])
+        return deep and case.baseline is not None and max(later) > FAR_ABOVE * least
+    return median(later) > USUALLY * first if case.baseline is None else _above(later, ABOVE * least)
+
+
+def _above(losses: Sequence[float], bar: float) -> bool:
+    """More than once: a single batch may be wild."""
+    return sum(loss > bar for loss in losses) > 1
 
 
 def _while_large(case: Case, measured: Sequence[Step]) -> float:

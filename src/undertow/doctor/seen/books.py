@@ -109,6 +109,7 @@ class Books:
 
     def backward_ended(self) -> None:
         """Gradients have come."""
+        self._clipping = 0  # a call that raised has not ended
         for ledger in self.all:
             ledger.backward_ended()
         if self._by_hand is not None:  # weights are still those of the forward pass

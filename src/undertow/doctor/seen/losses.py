@@ -4,7 +4,7 @@ fit."""
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import torch
@@ -48,6 +48,24 @@ FIRST = frozenset(
         *VIEWS,
     }
 )
+ELEMENTWISE = frozenset(
+    {
+        "Add",
+        "Sub",
+        "Neg",
+        "Rsub",
+        "Div",
+        "Mul",
+        "Mean",
+        "Sum",
+        "View",
+        "UnsafeView",
+        "Reshape",
+        "Squeeze",
+        "Unsqueeze",
+        "Clone",
+    }
+)
 BENT = frozenset({"Sqrt", "Log", "Minimum", "Maximum"})  # of FIRST, those that are no sums
 SUMMED = 2  # what torch calls reduction="sum"
 ROWS = 4  # of a batch, that a table of all against all has at least
@@ -73,6 +91,7 @@ class Loss:
         None  # of smooth L1 (beta) and Huber (delta): where the square becomes a straight line
     )
     laid_out: Tensor | None = None  # of classes of chosen places: the targets where they belong, -1 elsewhere
+    weights: Tensor | None = None  # of its elements, where each is multiplied with one that is known: a mask
 
 
 def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
@@ -80,11 +99,11 @@ def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
     if graph.root is None:
         return []
     found, seen = [], {graph.root}
-    waiting: list[tuple[Op, int, float | None]] = [(graph.root, 1, factor)]
+    waiting: list[tuple[Op, int, float | None, Tensor | None]] = [(graph.root, 1, factor, None)]
     while waiting and len(seen) < DEEP:
-        op, sign, share = waiting.pop()
+        op, sign, share, weights = waiting.pop()
         if _is_loss(op):
-            found.append(_loss(op, sign, share))
+            found.append(replace(_loss(op, sign, share), weights=weights))
             continue
         if op.stretched:  # torch's own loss, made of several operations
             found.append(Loss("loss", sign, op.line, spread=op.stretched))
@@ -94,7 +113,7 @@ def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
         for number, (other, then) in enumerate(_parts(op, sign)):
             if other is not None and other not in seen:
                 seen.add(other)
-                waiting.append((other, then, _passed_on(op, number, share)))
+                waiting.append((other, then, _passed_on(op, number, share), _weighed(op, number, weights)))
     if not any(loss.squashed for loss in found):
         found += _squashed_twice(graph)
     return found if any(loss.spread for loss in found) else found + _stretched(graph)
@@ -159,13 +178,42 @@ def _passed_on(op: Op, number: int, factor: float | None) -> float | None:
     other = op.inputs[number][1]
     if op.kind == "Mean" and other is not None:
         return factor * op.size / max(other.size, 1)
-    if op.kind in ("Mul", "Div"):
+    if op.kind in ("Mul", "Div", "Where"):
         known = _factor(op, number)
         if known is None or known.numel() == 0:
             return factor
         size = float(known.detach().double().abs().mean())
-        return factor * size if op.kind == "Mul" else factor / size if size and number == 0 else None
+        return factor * size if op.kind != "Div" else factor / size if size and number == 0 else None
     return factor
+
+
+def _weighed(op: Op, number: int, weights: Tensor | None) -> Tensor | None:
+    """The weights of an input's elements, by those of the output's; None where they are not known one by one."""
+    other = op.inputs[number][1]
+    if other is None:
+        return None
+    known = _factor(op, number) if op.kind in ("Mul", "Where") else None
+    if known is not None and known.numel() > 1:
+        own = _stretched_to(known.detach(), other.shape)
+        if own is None or weights is None or weights.numel() != own.numel():
+            return own
+        return own * weights.reshape(own.shape)
+    if weights is None or op.kind not in ELEMENTWISE:
+        return None
+    if weights.numel() == other.size:
+        return weights.reshape(other.shape)
+    if other.shape[: weights.dim()] == tuple(weights.shape):  # summed or averaged over the last sizes
+        return _stretched_to(
+            weights.reshape(*weights.shape, *[1] * (len(other.shape) - weights.dim())), other.shape
+        )
+    return None
+
+
+def _stretched_to(weights: Tensor, shape: tuple[int, ...]) -> Tensor | None:
+    try:
+        return weights.expand(shape)
+    except RuntimeError:
+        return None
 
 
 def _sign_of_factor(op: Op, number: int) -> int:
@@ -179,6 +227,9 @@ def _sign_of_factor(op: Op, number: int) -> int:
 
 def _factor(op: Op, number: int) -> Tensor | None:
     """The other one of a product's two, where it is known."""
+    if op.kind == "Where":
+        chosen = op.saved("condition")
+        return None if not isinstance(chosen, Tensor) else chosen if number == 0 else ~chosen
     factor = op.saved("other" if number == 0 else "self")
     if isinstance(factor, int | float):
         return torch.as_tensor(factor)
