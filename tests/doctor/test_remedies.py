@@ -213,6 +213,40 @@ def test_the_first_step_is_clipped_in_time_by_what_the_diagnosis_told(tmp_path):
     assert treated == pytest.approx(curve(tmp_path, mended)[0], rel=1e-4)
 
 
+def test_a_bad_batch_leaves_no_trace_in_running_statistics(tmp_path, capsys):
+    wide = "nn.Sequential(nn.Linear(5, 16), nn.BatchNorm1d(16), nn.Tanh(), nn.Linear(16, 1))"
+    end = "\nprint(net.eval()(x).sum().item())"
+    base = regression(SKIPPED.format(BAD)).replace("nn.Sequential(", f"{wide} or nn.Sequential(", 1)
+    curve(tmp_path, textwrap.dedent(base) + end, "filter_rows")
+    treated = capsys.readouterr().out
+    mended = base.replace("net(rows)", "(net if step != 5 else net.eval())(rows) * (0 if step == 5 else 1)")
+    mended = mended.replace("opt.step()", "step == 5 or opt.step(); net.train()").replace(BAD, "")
+    curve(tmp_path, textwrap.dedent(mended) + end)
+    assert math.isfinite(float(treated))
+    assert float(treated) == pytest.approx(float(capsys.readouterr().out), rel=1e-4)
+
+
+RAW_WITH_PENALTY = """
+    import torch
+    import torch.nn.functional as F
+    torch.manual_seed(1)
+    x, y, used = 500 * torch.randn(64, 5), torch.randn(64, 1), torch.ones(5)
+    first, last = torch.randn(5, 8).requires_grad_(), torch.randn(8, 1).requires_grad_()
+    opt = torch.optim.SGD([first, last], lr=0.01)
+    for step in range(6):
+        loss = F.mse_loss(torch.tanh({x} @ first) @ last, y) + 1e-3 * (first * used[:, None]).square().sum()
+        opt.zero_grad(); loss.backward(); opt.step()
+"""
+
+
+def test_weights_that_a_penalty_scales_are_fed_normalised_inputs_too(tmp_path):
+    treated, changed = curve(tmp_path, RAW_WITH_PENALTY.format(x="x"), "normalise_inputs")
+    by_hand = "(x if step == 0 else (x - x.mean(0)) / x.std(0))"
+    healthy, _ = curve(tmp_path, RAW_WITH_PENALTY.format(x=by_hand))
+    assert changed == 5
+    assert treated == pytest.approx(healthy, rel=1e-4)
+
+
 MEASURED = """
     import torch
     from torch import nn

@@ -99,10 +99,10 @@ def _data(x: Any) -> bool:
 
 
 def _readers(graph: Graph) -> dict[int, Scale]:
-    """Weights all of whose products are with data."""
+    """Weights all of whose products are with data; a penalty that scales them row by row is none."""
     found = {}
     for key, uses in graph.uses.items():
-        given = [operand(op) for op, _ in uses]
+        given = [operand(op) for op, _ in uses if op.kind != "Mul"]
         values = [v for v, data in given if data and v is not None and v.dim() == 2]
         if len(values) == len(given) and any(bool(v.any()) for v in values):
             found[key] = scale_of(torch.cat(values))
