@@ -25,6 +25,7 @@ from undertow.doctor.verdict import Where
 from undertow.doctor.walks import Walk, walks_in, walks_of_record
 from undertow.flow.records import Flow, NonFinite, Time
 
+MANY = 100  # steps, after which an optimizer is not waiting for its turn any more
 LEFT = 0.1  # of the baseline, where nearly all was learned
 
 
@@ -232,9 +233,13 @@ class Case:
     @cached_property
     def commonest(self) -> float | None:
         """The share of the commonest class among the targets that were seen."""
-        found = [loss.target for s in self.studies for loss in s.losses if loss.target is not None]
-        classes = [t.flatten() for t in found if not t.is_floating_point()]
-        if not classes:
+        known = [x for s in self.studies for x in s.losses if x.target is not None]
+        classes = [
+            t[(t >= 0) & (t != x.ignored)]
+            for x in known
+            if (t := x.target) is not None and not t.is_floating_point()
+        ]
+        if not sum(map(len, classes)):
             return None
         _, counts = torch.cat(classes).unique(return_counts=True)  # type: ignore[no-untyped-call]
         return float(counts.max() / counts.sum())
@@ -310,18 +315,24 @@ class Case:
 
     @cached_property
     def unheld(self) -> list[str]:
-        """Parameters of a module that gradients come to, and that no optimizer holds."""
-        if not self.seen.books.held or len(self.studies) < 2:
+        """Parameters of a module that gradients come to, and that no optimizer holds, or one that takes no step."""
+        held = set(self.seen.books.held) - self._idle
+        if not held or len(self.studies) < 2:
             return []
         of_networks = {id(p) for p in self.network.parameters()}
-        if of_networks and not of_networks & set(self.seen.books.held):
+        if of_networks and not of_networks & held:
             return []  # something else is trained than a network: what goes into it
         always = set.intersection(*(set(s.reached) for s in self.studies))
-        return [
-            n
-            for n, p in self.parameters.items()
-            if id(p) in always and id(p) not in self.seen.books.held and p.is_leaf
-        ]
+        return [n for n, p in self.parameters.items() if id(p) in always and id(p) not in held and p.is_leaf]
+
+    @property
+    def _idle(self) -> set[int]:
+        """What optimizers hold that never took a step, while another one took many."""
+        ledgers = [ledger for ledger in self.seen.books.all if ledger.optimizer is not None]
+        idle = [ledger for ledger in ledgers if ledger.taken == 0]
+        busy = [ledger for ledger in ledgers if ledger.taken >= MANY]
+        own = {id(p) for ledger in idle for p in ledger.parameters} if busy else set()
+        return own - {id(p) for ledger in busy for p in ledger.parameters}
 
     @cached_property
     def learned(self) -> bool:

@@ -31,7 +31,7 @@ def judge(case: Case) -> Verdict | None:
                 or not (layer.bent == "gates" or (chains and _feeds(layer, study)))
             ):
                 continue
-            pinned = max([*chains, layer.saturated or 0.0])
+            pinned = max([*chains, layer.saturated or 0.0, layer.pinned or 0.0])
             if pinned > PINNED:
                 return found(
                     0.95,

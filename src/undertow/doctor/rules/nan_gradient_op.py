@@ -12,11 +12,14 @@ Planted: the square root of a masked zero.
 from __future__ import annotations
 
 import math
+from statistics import median
 
 from undertow.doctor.case import Case
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict, Where
+
+FEW, FAR = 3, 0.2  # steps, and what share of the weights' length they change
 
 
 def judge(case: Case) -> Verdict | None:
@@ -28,6 +31,7 @@ def judge(case: Case) -> Verdict | None:
         singular is not None
         and case.first_bad is not None
         and singular.step <= case.first_bad <= singular.step + 2
+        and not _thrown(case, singular.step)
     ):
         return found(
             0.95,
@@ -51,6 +55,12 @@ def judge(case: Case) -> Verdict | None:
         step=origin.step,
         phase=origin.phase,
     )
+
+
+def _thrown(case: Case, step: int) -> bool:
+    """Did the steps before throw the weights far away? Then they came to a place that is no one's fault."""
+    ratios = [s.ratio or 0.0 for s in case.looked_at if s.number < step]
+    return len(ratios) >= FEW and median(ratios) > FAR
 
 
 def _grew(case: Case) -> bool:

@@ -22,6 +22,7 @@ FALLEN = 0.3
 BEGUN = 0.12  # less will do where the held-out loss becomes worse than always saying the same, by so much:
 WORSE, MUCH_WORSE = 1.03, 1.1
 BETTER = 0.97  # of the baseline
+FEWER = 0.75  # wrong ones than the commonest class leaves
 FELL = 0.7  # of the first held-out loss: it is measured in other units, and something is learned
 
 
@@ -78,7 +79,7 @@ def _by_classes(case: Case, last: float) -> Verdict | None:
         by_step.setdefault(step, []).append(share)
     best = max((mean(shares) for step, shares in by_step.items() if step > 0), default=1.0)
     commonest = case.commonest
-    if not by_step or commonest is None or best > 1.35 * commonest:
+    if not by_step or commonest is None or best > 1.35 * commonest or 1 - best < FEWER * (1 - commonest):
         return None
     return found(
         0.85,

@@ -40,5 +40,5 @@ RULE = Rule(
     "gradients accumulate",
     judge,
     ("zero_grad",),
-    explains=("L103", "T102", "D103", "T111", "D102", "T106"),
+    explains=("L103", "T102", "D103", "T111", "D102", "T106", "L109"),
 )

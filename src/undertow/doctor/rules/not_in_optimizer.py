@@ -21,11 +21,12 @@ def judge(case: Case) -> Verdict | None:
     names = case.unheld
     if not names:
         return None
+    without = not any(id(case.parameters[n]) in case.seen.books.held for n in names)
     optimizer = case.steps[0].line if case.steps else None
     return found(
         0.95,
-        f"{listed(names)} {'gets' if len(names) == 1 else 'get'} gradients, but no optimizer holds "
-        f"{'it' if len(names) == 1 else 'them'}.",
+        f"{listed(names)} {'gets' if len(names) == 1 else 'get'} gradients, but no optimizer "
+        f"{'holds' if without else 'takes a step with'} {'it' if len(names) == 1 else 'them'}.",
         Where(
             module=names[0].rpartition(".")[0],
             parameter=names[0],

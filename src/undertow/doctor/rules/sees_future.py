@@ -10,6 +10,8 @@ Planted: a bidirectional network for forecasting.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import torch
 from torch import Tensor
 
@@ -46,23 +48,44 @@ def judge(case: Case) -> Verdict | None:
 
 
 def _ahead(x: Tensor, target: Tensor, axis: int) -> int | None:
-    """How many steps later does the input hold the target?"""
+    """How many steps later does the input hold the target? The loss may leave out the first steps of the answer."""
     steps, rows = x.shape[axis], x.shape[1 - axis]
-    if steps < 6:
+    if steps < 6 or x.is_floating_point() != target.is_floating_point():
         return None
-    inputs = x.transpose(0, 1) if axis else x
-    per_step = steps * rows
-    if x.is_floating_point() != target.is_floating_point() or target.numel() % per_step:
-        return None
-    width = target.numel() // per_step
-    y = target.reshape(rows, steps, width).transpose(0, 1) if axis else target.reshape(steps, rows, width)
-    features = inputs.reshape(steps, rows, -1)
-    for ahead in range(1, LAGS + 1):
-        for first in range(features.shape[2] - width + 1):
-            same = torch.isclose(features[ahead:, :, first : first + width], y[:-ahead], atol=1e-6)
-            if float(same.double().mean()) > SAME and bool((y != y.flatten()[0]).any()):
-                return ahead
+    features = (x.transpose(0, 1) if axis else x).reshape(steps, rows, -1)
+    for y in _by_steps(target, (steps, rows), axis):
+        left_out = steps - len(y)
+        for ahead in range(1, LAGS + 1):
+            later = features[left_out + ahead :]
+            for first in range(features.shape[2] - y.shape[2] + 1):
+                if _same(later[..., first : first + y.shape[2]], y[: len(later)]):
+                    return ahead
     return None
+
+
+def _by_steps(target: Tensor, sizes: tuple[int, int], axis: int) -> Iterator[Tensor]:
+    """(steps, rows, features), for as many steps as it may hold."""
+    steps, rows = sizes
+    if not target.numel() or target.numel() % rows:
+        return
+    per_row = target.numel() // rows
+    known = target.dim() > 1 and target.shape[1 - axis] == rows and target.shape[axis] <= steps
+    counts = [target.shape[axis]] if known else [steps] if per_row % steps == 0 else [per_row]
+    for count in counts:
+        if steps // 2 <= count <= steps and per_row % count == 0:
+            shape = (rows, count) if axis else (count, rows)
+            y = target.reshape(*shape, per_row // count)
+            yield y.transpose(0, 1) if axis else y
+
+
+def _same(inputs: Tensor, target: Tensor) -> bool:
+    """But for a number that all of them are apart: classes are counted from 0, words from 1."""
+    if not bool((target != target.flatten()[0]).any()):
+        return False
+    if target.is_floating_point():
+        return float(torch.isclose(inputs, target, atol=1e-6).double().mean()) > SAME
+    apart = inputs - target
+    return float((apart == apart.flatten().mode().values).double().mean()) > SAME
 
 
 def _sees(call: Call, axis: int, ahead: int) -> bool:

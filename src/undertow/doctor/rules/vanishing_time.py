@@ -20,6 +20,8 @@ from undertow.doctor.saying import at, found
 from undertow.doctor.verdict import Verdict
 
 LEAST = 8  # steps of walk
+MANY, NOTHING = 1000, 1e-3  # samples that would have shown what helps, and what they show where nothing does
+MARGIN = 1.5  # horizon and needed lag are both known to about a factor of 2
 PLAIN = ("gated_cell", "orthogonal", "identity")
 GATED = ("forget_bias", "orthogonal")
 
@@ -31,9 +33,11 @@ def judge(case: Case) -> Verdict | None:
         return None
     need = case.needed
     if need is not None and need.steps is not None:
-        if walk.horizon >= need.steps:
+        if MARGIN * walk.horizon >= need.steps or _learned_to_feel(case, need.steps):
             return None
         sure, asks = 0.92, f"the data ask for {'at least ' if need.beyond else ''}{need.steps}"
+    elif need is not None and need.samples >= MANY and max(need.explained, default=0.0) < NOTHING:
+        return None  # nothing that was read tells the target
     elif walk.horizon < walk.steps // 2 and case.stuck:
         sure, asks = (
             0.55,
@@ -57,6 +61,11 @@ def judge(case: Case) -> Verdict | None:
     )
     gated = walk.forget is not None
     return replace(verdict, remedies=GATED if gated else PLAIN)
+
+
+def _learned_to_feel(case: Case, lag: int) -> bool:
+    """Does a recurrence feel that far back in the end?"""
+    return any(walk.horizon >= lag for walk in {w.name: w for w in case.walks}.values())
 
 
 RULE = Rule("T101", "vanishing in time", judge, (*PLAIN, "forget_bias"), explains=("L104",))

@@ -131,7 +131,7 @@ class Ledger:
     def _still_there(self) -> bool:
         now = [few(g) for g in self._gradients()[:8]]
         pairs = [(a, b) for a, b in zip(now, self.left, strict=False) if a.shape == b.shape]
-        same = [torch.equal(a, b) and bool(a.any()) for a, b in pairs]
+        same = [torch.equal(a.nan_to_num(), b.nan_to_num()) and bool(a.any()) for a, b in pairs]
         return bool(same) and sum(same) * 2 > len(same)
 
     def _gradients(self) -> list[Tensor]:

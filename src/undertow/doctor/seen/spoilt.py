@@ -61,8 +61,8 @@ def bad_among(values: Any, what: str, step: int, line: Line) -> BadData | None:
     """The first tensor that holds numbers that are none."""
     for tensor in tensors(values):
         plain = dense(tensor.detach())
-        if not plain.is_floating_point() or plain.dim() == 0:
-            continue
+        if not plain.is_floating_point() or plain.dim() == 0 or tensor.grad_fn is not None:
+            continue  # what another network made is no data
         wrong = ~plain.isfinite()
         count = int(wrong.sum())
         if count:

@@ -19,6 +19,7 @@ ENDS = {"Tanh": (-1.0, 1.0), "Sigmoid": (0.0, 1.0)}
 RECTIFIERS = ("Relu", "Threshold", "ReluBackward", "Relu6", "Hardtanh")
 NEAR_END = 0.03  # of the range: saturated
 PINNED = 4.0  # a sigmoid of that is 0.98
+LARGE = 5.0  # root mean square of inputs, from which on it is asked what they pin
 BESIDES = 6  # operations after a product among which its nonlinearity is looked for
 
 
@@ -38,6 +39,9 @@ class Layer:
     size: float | None = None  # root mean square of what came out of that
     dead: float | None = None  # share of its units that are zero for all rows
     saturated: float | None = None  # share of its numbers near a flat end
+    pinned: float | None = (
+        None  # share of its sums that large inputs put where a sigmoid is flat, of inputs not 0
+    )
     alike: bool = False  # all its units give the same
     squares: float = 0.0
     numbers: int = 0
@@ -133,8 +137,9 @@ def _layer(graph: Graph, key: int, names: Mapping[int, str]) -> Layer | None:
     weight = next(v for v in graph.leaves if id(v) == key)
     made = Layer(names.get(key, "a tensor"), ops[0].line, ops[0].module, len(ops), len(weight))
     made.embedding, made.given, made.first = ops[0].kind == "Embedding", *_given(ops[0])
+    made.pinned = _pinned(ops[0], weight) if (made.given or 0.0) > LARGE else None
     if made.given is not None and ops[0].kind == "MkldnnRnnLayer":
-        made.bent, made.saturated = "gates", _pinned(ops[0])
+        made.bent, made.saturated = "gates", made.pinned
         return made
     after = _behind(graph, ops[-1])
     result = after.saved("result") if after is not None else None
@@ -149,13 +154,18 @@ def _given(op: Op) -> tuple[float | None, bool]:
     return (float(value.double().square().mean().sqrt()), data) if value is not None else (None, False)
 
 
-def _pinned(op: Op) -> float | None:
-    """The share of the gates of a fused layer that its inputs alone pin to an end."""
-    x, weight = op.saved("input"), op.saved("weight0")
-    if not isinstance(x, Tensor) or not isinstance(weight, Tensor) or x.shape[-1] != weight.shape[-1]:
+def _pinned(op: Op, weight: Tensor) -> float | None:
+    """The share of sums that the inputs alone pin to an end; steps of which nothing is told (padding) left aside."""
+    x = op.saved("input") if op.kind == "MkldnnRnnLayer" else operand(op)[0]
+    weight = op.saved("weight0") if op.kind == "MkldnnRnnLayer" else weight.detach()
+    if not isinstance(x, Tensor) or not isinstance(weight, Tensor) or weight.dim() != 2 or not x.dim():
         return None
-    sums = torch.nn.functional.linear(x.detach(), weight.detach())
-    return float((sums.abs() > PINNED).double().mean())
+    x = x.detach().reshape(-1, x.shape[-1])
+    x = x[(x != 0).any(1)]
+    if x.shape[-1] not in weight.shape or not len(x):
+        return None
+    turned = weight.T if x.shape[-1] == weight.shape[1] else weight
+    return float(((x @ turned.to(x.dtype)).abs() > PINNED).double().mean())
 
 
 def _behind(graph: Graph, op: Op) -> Op | None:
