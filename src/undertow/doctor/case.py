@@ -19,7 +19,8 @@ from undertow.doctor.seating import batch_axis
 from undertow.doctor.seen.batches import Call, by_network, first_tensor, of_head
 from undertow.doctor.seen.bedside import Bedside
 from undertow.doctor.seen.lines import Line
-from undertow.doctor.seen.step import Step
+from undertow.doctor.seen.scaled import clips
+from undertow.doctor.seen.step import Clip, Step
 from undertow.doctor.seen.study import Layer, Study
 from undertow.doctor.verdict import Where
 from undertow.doctor.walks import Walk, walks_in, walks_of_record
@@ -213,6 +214,19 @@ class Case:
     def silence(self) -> float | None:
         """The loss of always saying 0."""
         return silence(self.studies)
+
+    @cached_property
+    def clips(self) -> list[Clip]:
+        """Calls that clip gradients, and what was scaled by hand to one length."""
+        found = [clip for step in self.steps for clip in step.clips]
+        for late, scaled in (
+            (False, [s.scaled for s in self.steps if s.scaled is not None]),
+            (True, [s.scaled_late for s in self.steps if s.scaled_late is not None]),
+        ):
+            own = clips(scaled)
+            limit = median(s.length for s in own) if own else 0.0
+            found += [Clip("norm", limit, s.length / s.factor, self.step_line, late) for s in own]
+        return found
 
     @cached_property
     def baseline(self) -> float | None:

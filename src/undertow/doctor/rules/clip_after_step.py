@@ -22,7 +22,7 @@ LEAST = 3
 
 def judge(case: Case) -> Verdict | None:
     """By the order of calls."""
-    clips = [c for s in case.steps for c in s.clips]
+    clips = case.clips
     late = [c for c in clips if c.late]
     if len(late) < LEAST or len(late) < 0.9 * len(clips):
         return None

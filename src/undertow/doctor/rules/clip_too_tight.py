@@ -24,12 +24,7 @@ SMALL = 2e-4  # update over weight
 
 def judge(case: Case) -> Verdict | None:
     """Of every step that was clipped in time."""
-    clips = [
-        (float(c.norm), c)
-        for s in case.steps
-        for c in s.clips
-        if c.norm is not None and not c.late and c.limit > 0
-    ]
+    clips = [(float(c.norm), c) for c in case.clips if c.norm is not None and not c.late and c.limit > 0]
     ratios = [s.ratio for s in case.looked_at if s.ratio is not None]
     if len(clips) < 5 or not ratios or case.fallen > 0.5:
         return None

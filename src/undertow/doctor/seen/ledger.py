@@ -14,6 +14,7 @@ from torch import Tensor
 from torch.optim.optimizer import Optimizer
 
 from undertow.doctor.seen.lines import Line
+from undertow.doctor.seen.scaled import Noted, Scaled
 from undertow.doctor.seen.step import Clip, Step
 from undertow.flow.nested import dense
 from undertow.flow.sampled import few, lengths
@@ -37,6 +38,8 @@ class Ledger:
     )  # gradients as the last step left them, some numbers of each
     before: list[Tensor] = field(default_factory=list)
     arrived: bool = False  # a backward pass has given a gradient since the last step
+    came: Noted | None = None  # gradients as a backward pass gave them
+    stayed: tuple[Step, Noted] | None = None  # as the last step left them
     began: float = field(default_factory=time.perf_counter)
 
     @property
@@ -55,6 +58,7 @@ class Ledger:
         step = self.current()
         if loss is not None and len(step.losses) < MANY:
             step.losses.append(loss)
+        self._scaled_late(step)
         if not self.looks or not adds:
             return
         if step.carried is None and self.left:
@@ -66,6 +70,16 @@ class Ledger:
         """Did a gradient come?"""
         if self.looks and not self.arrived:
             self.arrived = any(bool(few(g).any()) for g in self._gradients())
+        self.came = Noted.of(self.parameters) if self.looks else None
+
+    def _scaled_late(self, step: Step) -> None:
+        """Has somebody scaled the gradients since the last step, whom no call of torch's told of?"""
+        if self.stayed is None:
+            return
+        (last, noted), self.stayed = self.stayed, None
+        factor = noted.since()
+        if factor is not None and last.gradient is not None and not any(c.late for c in step.clips):
+            last.scaled_late = Scaled(factor, factor * last.gradient, late=True)
 
     def clipped(self, clip: Clip) -> None:
         """Somebody clips."""
@@ -78,6 +92,9 @@ class Ledger:
             return
         gradients = self._gradients()
         step.gradient = _length(gradients)
+        factor = self.came.now() if self.came is not None and not step.clips else None
+        if factor is not None:
+            step.scaled = Scaled(factor, step.gradient, late=False)
         step.wiped = self.arrived and not any(bool(few(g).any()) for g in gradients)
         parameters = [p.detach() for p in self.parameters]
         step.weight = _length(parameters)
@@ -96,9 +113,11 @@ class Ledger:
             self.left = []
         elif self.optimizer is not None:  # one may change them, by decay say
             self.left = [few(g).clone() for g in self._gradients()[:8]]
+        self.stayed = (step, Noted.of(self.parameters)) if self.looks and self.optimizer is not None else None
         now = time.perf_counter()
         step.seconds, self.began = now - self.began, now
-        self.open, self.before, self.arrived, self.taken = None, [], False, self.taken + 1
+        self.open, self.before, self.arrived, self.came = None, [], False, None
+        self.taken += 1
         return step
 
     def _note_update(self, step: Step) -> None:

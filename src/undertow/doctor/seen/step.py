@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from torch import Tensor
 
 from undertow.doctor.seen.lines import Line
+from undertow.doctor.seen.scaled import Scaled
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,8 @@ class Step:
     rates: tuple[float, ...] = ()
     losses: list[Tensor] = field(default_factory=list)  # of its backward passes
     clips: list[Clip] = field(default_factory=list)
+    scaled: Scaled | None = None  # by hand, between backward and the step
+    scaled_late: Scaled | None = None  # by hand, after it
     seconds: float = 0.0
     carried: bool | None = None  # gradients of the step before were still there when backward began
     wiped: bool | None = None  # backward gave gradients, and the step met none
