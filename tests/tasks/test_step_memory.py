@@ -7,7 +7,9 @@ from torch import nn
 
 import undertow as ut
 from undertow.errors import SettingError
-from undertow.tasks.step_memory import check_step, kept_bytes, rounded, without_memory
+from undertow.nets.adversaries import Adversaries
+from undertow.tasks.step_memory import check_step, kept_bytes, kept_in, rounded, without_memory
+from undertow.wiring import adversarial
 
 
 def test_kept_is_what_backward_needs():
@@ -19,6 +21,22 @@ def test_kept_is_what_backward_needs():
     images.requires_grad_()
     assert kept_bytes(net[1], images) == 4 * 4 * 3 * 10 * 8
     assert kept_bytes(nn.Identity(), images) == 0
+
+
+def test_a_critic_keeps_what_its_turn_with_the_penalty_on_its_slope_keeps():
+    """Asked on tensors without memory, against one that is really taken."""
+    real, made = torch.randn(2, 8, 1, 28, 28)
+
+    def turn(critic, points):
+        critic(torch.cat([points, points]))
+        adversarial.gradient_penalty(critic, points)
+
+    with torch.device("meta"):
+        critic = Adversaries((1, 28, 28), 16, 8, "layer").critic
+    told = kept_in(lambda: turn(critic, without_memory(8, 1, 28, 28)), critic)
+    critic = Adversaries((1, 28, 28), 16, 8, "layer").critic
+    taken = kept_in(lambda: turn(critic, adversarial.between(real, made)), critic)
+    assert told == pytest.approx(taken, rel=0.02)
 
 
 def test_maps_that_round_are_half_as_large():

@@ -32,7 +32,7 @@ from undertow.tasks.made_scores import score_made, shown, some
 from undertow.tasks.network import check_memory
 from undertow.tasks.recipe import Own
 from undertow.tasks.sampling import Request
-from undertow.tasks.step_memory import check_step, kept_bytes, without_memory
+from undertow.tasks.step_memory import check_step, kept_in, without_memory
 from undertow.tasks.subject import Subject, check_request, subject_of
 from undertow.training.loop import Judged, StepLoss
 from undertow.wiring import adversarial
@@ -343,8 +343,13 @@ def _check_step(task: GanTask) -> None:
     options, shape = task.options, task.subject.shape
     with torch.random.fork_rng(devices=[]), torch.device("meta"):
         critic = Adversaries(shape, options.latent or 1, options.width or 1, options.norm).critic
-    kept = kept_bytes(critic, without_memory(2 * task.rows, *shape))
-    check_step(2 * kept if options.kind == "wgan-gp" else kept, task.rows, shape)
+
+    def turn() -> None:
+        critic(without_memory(2 * task.rows, *shape))
+        if options.kind == "wgan-gp":
+            adversarial.gradient_penalty(critic, without_memory(task.rows, *shape))
+
+    check_step(kept_in(turn, critic), task.rows, shape)
 
 
 def _said(shape: tuple[int, ...], mixture: str | None) -> str:

@@ -6,6 +6,8 @@ would not. The net runs forward once without memory (on the device `meta`), and 
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 from torch.autograd.graph import saved_tensors_hooks
@@ -17,6 +19,11 @@ from undertow.training.run import memory_bytes
 
 def kept_bytes(net: nn.Module, *inputs: Tensor) -> int:
     """Of what is kept between forward and backward, without the weights; net and inputs lie on `meta`."""
+    return kept_in(lambda: net(*inputs), net)
+
+
+def kept_in(forward: Callable[[], object], net: nn.Module) -> int:
+    """The same of any piece of work with the net."""
     kept: dict[int, Tensor] = {}  # held, so that no storage's number is given twice
 
     def keep(tensor: Tensor) -> Tensor:
@@ -24,7 +31,7 @@ def kept_bytes(net: nn.Module, *inputs: Tensor) -> int:
         return tensor
 
     with saved_tensors_hooks(keep, lambda tensor: tensor):
-        net(*inputs)
+        forward()
     weights = {p.untyped_storage()._cdata for p in net.parameters()}
     return sum(t.untyped_storage().nbytes() for at, t in kept.items() if at not in weights)
 
