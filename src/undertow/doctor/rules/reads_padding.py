@@ -29,6 +29,7 @@ from undertow.flow.nested import tensors
 MOVED = 0.02  # of the spread of answers
 PADDED = 0.15  # of the rows
 CHANCE = 0.05
+FIT = 0.9  # of rows end as the lengths say
 
 
 def judge(case: Case) -> Verdict | None:
@@ -58,12 +59,12 @@ def _judge(call: Call, axis: int, chance: bool) -> Verdict | None:
     x = first_tensor(call.arguments)
     assert x is not None
 
-    def certain(runs: Tensor) -> bool:
-        return _told(call, x.shape[1 - axis] - runs) or _fills(call, x)
-
-    pads = padding(x.transpose(0, 1) if axis else x, certain)
-    if pads is None or (chance and not certain(pads)):
-        return None
+    by_rows = x.transpose(0, 1) if axis else x
+    pads = _told(call, by_rows)
+    if pads is None:
+        pads = padding(by_rows, lambda _: _fills(call, x))
+        if pads is None or (chance and not _fills(call, x)):
+            return None
     patient = Patient.of(call)
     answer = patient.answer() if patient is not None else None
     if patient is None or answer is None:
@@ -95,10 +96,19 @@ def _judge(call: Call, axis: int, chance: bool) -> Verdict | None:
     )
 
 
-def _told(call: Call, lengths: Tensor) -> bool:
-    """Was the call told these lengths?"""
-    given = [t for t in tensors((call.arguments, call.named)) if t.dim() == 1 and not t.is_floating_point()]
-    return any(len(t) == len(lengths) and bool((t == lengths).double().mean() > 0.9) for t in given)
+def _told(call: Call, x: Tensor) -> Tensor | None:
+    """By the lengths [B] that the call was told, how many steps of each row of x [B, T, ...] are filled up; None where
+    it was told none. Data may fall silent before they end."""
+    runs = _ends(x)[0] if x.shape[1] > 1 and len(x) > 1 else None
+    for lengths in tensors((call.arguments, call.named)):
+        whole = lengths.dim() == 1 and not lengths.is_floating_point() and lengths.dtype != torch.bool
+        if runs is None or not whole or len(lengths) != len(x):
+            continue
+        pads = x.shape[1] - lengths.cpu()
+        fits = bool(((pads >= 0) & (lengths.cpu() > 0) & (pads <= runs)).double().mean() > FIT)
+        if fits and float((pads > 1).double().mean()) > PADDED and len(set(pads.tolist())) > 2:
+            return pads.clamp(min=0, max=x.shape[1] - 1)
+    return None
 
 
 def _fills(call: Call, x: Tensor) -> bool:
