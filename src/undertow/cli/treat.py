@@ -71,7 +71,7 @@ def _print(told: Treatment) -> None:
         print(f"{verdict['code']} {verdict['name']}: {verdict['says']}")
     if told.trials:
         rows = [{"remedy": t.called, "for": t.code, "what came of it": outcome(t, told)} for t in told.trials]
-        title = f"{told.draws} draws, {told.steps:,} steps; {told.score}, {told.goal} is better"
+        title = f"{told.draws} draws, {told.steps:,} steps at most; {told.score}, {told.goal} is better"
         print()
         print_table(rows, ["remedy", "for", "what came of it"], title, Tables())
     for code, _, says in told.edits:

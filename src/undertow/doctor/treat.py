@@ -51,7 +51,7 @@ class Treatment:
     score: str  # what is compared
     goal: str
     draws: int
-    steps: int
+    steps: int  # of the longest run
     seconds: float
     verdicts: tuple[dict[str, Any], ...]
     control: tuple[float, ...]
@@ -127,7 +127,7 @@ def treat(
         score.words,
         plan.goal,
         plan.draws,
-        first.result.steps,
+        max(o.result.steps for own in treated for o in own if o.result),
         time.perf_counter() - began,
         verdicts,
         tuple(numbers[0]),

@@ -19,7 +19,8 @@ def treatment_page(told: Treatment) -> str:
     """One HTML file that needs no network and runs no script."""
     name = told.script.rpartition("/")[2]
     draws = f"{told.draws} draw{'s' if told.draws > 1 else ''} of chance"
-    facts = f"{len(told.trials)} remedies, {draws}, {told.steps:,} steps each, {told.seconds:.0f} s in all"
+    remedies = f"{len(told.trials)} {'remedy' if len(told.trials) == 1 else 'remedies'}"
+    facts = f"{remedies}, {draws}, {told.steps:,} steps at most, {told.seconds:.0f} s in all"
     tried = [t for t in told.trials if t.effect is not None]
     rows = [(t.called, outcome(t, told)) for t in told.trials]
     body = [
