@@ -116,7 +116,7 @@ def test_a_multiple_is_told_and_nothing_else():
 
 
 def test_clipping_leaves_one_length_of_many():
-    assert clips([Scaled(f, 1.0, False) for f in (0.5, 0.1, 0.9)])
-    assert not clips([Scaled(0.5, length, False) for length in (1.0, 2.0, 3.0)])
-    assert not clips([Scaled(0.5, 1.0, False)] * 9)
-    assert not clips([Scaled(0.5, 1.0, False), Scaled(0.1, 1.0, False)])
+    assert clips([Scaled(f, 1.0) for f in (0.5, 0.1, 0.9)])
+    assert not clips([Scaled(0.5, length) for length in (1.0, 2.0, 3.0)])
+    assert not clips([Scaled(0.5, 1.0)] * 9)
+    assert not clips([Scaled(0.5, 1.0), Scaled(0.1, 1.0)])

@@ -63,7 +63,7 @@ class _Run:
 
 @dataclass(frozen=True)
 class Wanted:
-    """What is run."""
+    """What is run: here, and where it is treated."""
 
     folders: tuple[str, ...] = ()
     faults: tuple[str, ...] = ()

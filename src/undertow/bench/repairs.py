@@ -17,7 +17,7 @@ from pathlib import Path
 from statistics import mean
 from typing import Any
 
-from undertow.bench.patients import FOLDERS, SET, constants, programs_in
+from undertow.bench.patients import FOLDERS, SET, Wanted, constants, programs_in
 from undertow.doctor.effect import LEAST, beyond
 from undertow.doctor.plan import Plan
 from undertow.doctor.remedy import every_remedy
@@ -63,17 +63,6 @@ class Row:
     def met(self) -> bool:
         """Is it repaired?"""
         return self.gap is None or self.gap >= RECOVERED
-
-
-@dataclass(frozen=True)
-class Wanted:
-    """What is run."""
-
-    folders: tuple[str, ...] = ()
-    faults: tuple[str, ...] = ()
-    seeds: int = 3
-    workers: int = 2
-    done: int = 0  # rows that are there from a run that was broken off
 
 
 def measure(wanted: Wanted, tell: Callable[[str], None]) -> Iterator[Row]:

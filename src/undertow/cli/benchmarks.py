@@ -7,11 +7,14 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal
 
 import tyro
 
 from undertow.errors import SettingError
+
+if TYPE_CHECKING:
+    from undertow.bench import patients
 
 Tell = Callable[[str], None]
 Table = tuple[str, list[dict[str, Any]]]  # a title, and rows as a person reads them
@@ -204,11 +207,7 @@ def _patients() -> Benchmark:
     from undertow.bench.confusion import confusion
 
     def measure(given: Patients, tell: Tell) -> Iterable[patients.Row]:
-        _check_patients(given)
-        wanted = patients.Wanted(
-            words(given.programs), words(given.faults), given.seeds, given.workers, given.done
-        )
-        return patients.measure(wanted, tell)
+        return patients.measure(_wanted(given), tell)
 
     return Benchmark(patients.Row, measure, patients.tables, confusion)
 
@@ -217,11 +216,7 @@ def _repairs() -> Benchmark:
     from undertow.bench import repairs
 
     def measure(given: Repairs, tell: Tell) -> Iterable[repairs.Row]:
-        _check_patients(given)
-        wanted = repairs.Wanted(
-            words(given.programs), words(given.faults), given.seeds, given.workers, given.done
-        )
-        return repairs.measure(wanted, tell)
+        return repairs.measure(_wanted(given), tell)
 
     return Benchmark(repairs.Row, measure, repairs.tables)
 
@@ -237,12 +232,15 @@ def _overhead() -> Benchmark:
     return Benchmark(overhead.Row, measure, overhead.tables)
 
 
-def _check_patients(given: Patients) -> None:
+def _wanted(given: Patients) -> patients.Wanted:
+    from undertow.bench.patients import Wanted
+
     for name, value in (("--seeds", given.seeds), ("--workers", given.workers)):
         if value < 1:
             raise SettingError(f"{name} must be at least 1, got {value}.")
     if given.go_on and not given.keep:
         raise SettingError("--go-on needs --keep FILE: the result that it goes on with.")
+    return Wanted(words(given.programs), words(given.faults), given.seeds, given.workers, given.done)
 
 
 BENCHMARKS = {

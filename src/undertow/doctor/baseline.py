@@ -106,10 +106,15 @@ def _targets(losses: Sequence[Loss]) -> list[Tensor]:
 def _of_classes(targets: Sequence[Tensor], ignored: int | None) -> float | None:
     if any(t.is_floating_point() for t in targets):
         return None
-    classes = torch.cat([t.flatten() for t in targets])
-    _, counts = classes[(classes >= 0) & (classes != ignored)].unique(return_counts=True)  # type: ignore[no-untyped-call]
+    classes = torch.cat([asked_for(t, ignored) for t in targets])
+    _, counts = classes.unique(return_counts=True)  # type: ignore[no-untyped-call]
     shares = counts.double() / counts.sum()
     return float(-(shares * shares.log()).sum())
+
+
+def asked_for(classes: Tensor, ignored: int | None) -> Tensor:
+    """Those that are neither below 0 nor left out."""
+    return classes[(classes >= 0) & (classes != ignored)]
 
 
 def _of_two(targets: Sequence[Tensor]) -> float | None:

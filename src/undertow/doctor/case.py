@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 
 from undertow.doctor.asked import Laid, laid, needed
-from undertow.doctor.baseline import baseline, of_numbers, silence
+from undertow.doctor.baseline import asked_for, baseline, of_numbers, silence
 from undertow.doctor.needed_lag import NeededLag
 from undertow.doctor.seating import batch_axis
 from undertow.doctor.seen.batches import Call, by_network, first_tensor, of_head
@@ -247,11 +247,11 @@ class Case:
     @cached_property
     def commonest(self) -> float | None:
         """The share of the commonest class among the targets that were seen."""
-        known = [x for s in self.studies for x in s.losses if x.target is not None]
         classes = [
-            t[(t >= 0) & (t != x.ignored)]
-            for x in known
-            if (t := x.target) is not None and not t.is_floating_point()
+            asked_for(t, loss.ignored)
+            for s in self.studies
+            for loss in s.losses
+            if (t := loss.target) is not None and not t.is_floating_point()
         ]
         if not sum(map(len, classes)):
             return None

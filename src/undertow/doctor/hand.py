@@ -36,6 +36,7 @@ from undertow.doctor.seen.patches import Patches
 from undertow.doctor.verdict import Verdict
 
 Arguments = tuple[tuple[Any, ...], dict[str, Any]]
+Change = Callable[[nn.Module, Arguments], Arguments | None]  # of what a module is called with
 
 
 @dataclass
@@ -58,8 +59,8 @@ class Hand:
     _ends: list[Callable[[list[Tensor]], None]] = field(default_factory=list)
     _before: list[Callable[[Stepped], None]] = field(default_factory=list)
     _after: list[Callable[[Stepped], None]] = field(default_factory=list)
-    _calls: list[Callable[[nn.Module, Arguments], Arguments | None]] = field(default_factory=list)
-    _layers: list[Callable[[nn.Module, Arguments], Arguments | None]] = field(default_factory=list)
+    _calls: list[Change] = field(default_factory=list)
+    _layers: list[Change] = field(default_factory=list)
     _handles: list[Any] = field(default_factory=list)
     _met: set[int] = field(default_factory=set)
     _begun: bool = False
@@ -93,11 +94,11 @@ class Hand:
         """Change weights or gradients."""
         self._after.append(change)
 
-    def at_call(self, change: Callable[[nn.Module, Arguments], Arguments | None]) -> None:
+    def at_call(self, change: Change) -> None:
         """Other arguments for a whole network; None: its own."""
         self._calls.append(change)
 
-    def at_layer(self, change: Callable[[nn.Module, Arguments], Arguments | None]) -> None:
+    def at_layer(self, change: Change) -> None:
         """Other arguments for the layer that the fault is in, where it is one within a network; None: its own."""
         self._layers.append(change)
 
@@ -163,19 +164,29 @@ class Hand:
             if id(network) not in self._met:
                 self._met.add(id(network))
                 if self._calls:
-                    self._handles.append(network.register_forward_pre_hook(self._called, with_kwargs=True))
+                    self._handles.append(
+                        network.register_forward_pre_hook(
+                            functools.partial(self._handed, self._calls), with_kwargs=True
+                        )
+                    )
                 layer = self._within(network)
                 if self._layers and layer is not None:
-                    self._handles.append(layer.register_forward_pre_hook(self._reached, with_kwargs=True))
+                    self._handles.append(
+                        layer.register_forward_pre_hook(
+                            functools.partial(self._handed, self._layers), with_kwargs=True
+                        )
+                    )
         with self.apart():
             for change in self._starts:
                 change(parameters)
 
-    def _called(self, network: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Arguments:
+    def _handed(
+        self, changes: list[Change], module: nn.Module, given: tuple[Any, ...], named: dict[str, Any]
+    ) -> Arguments:
         arguments: Arguments = given, named
-        for change in self._calls:
+        for change in changes:
             with self.seen.aside():
-                arguments = change(network, arguments) or arguments
+                arguments = change(module, arguments) or arguments
         return arguments
 
     def _within(self, network: nn.Module) -> nn.Module | None:
@@ -184,13 +195,6 @@ class Hand:
         place = where.module or (where.parameter or "").rpartition(".")[0]
         head = f"{self.seen.ward.names[network]}."
         return dict(network.named_modules()).get(place.removeprefix(head)) if place.startswith(head) else None
-
-    def _reached(self, layer: nn.Module, given: tuple[Any, ...], named: dict[str, Any]) -> Arguments:
-        arguments: Arguments = given, named
-        for change in self._layers:
-            with self.seen.aside():
-                arguments = change(layer, arguments) or arguments
-        return arguments
 
     def _backward(self, original: Callable[..., Any]) -> Callable[..., Any]:
         @functools.wraps(original)

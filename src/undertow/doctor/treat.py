@@ -115,7 +115,7 @@ def treat(
     if not first.result.crash:
         score_of(first, plan, str(script))  # is the metric there? Asked before hours of trials
     treated = tried(ward, first, arms, tell) if arms else [[first]]
-    score = score_of(_longest([first, *(o for own in treated for o in own)]), plan, str(script))
+    score = score_of(_living([first, *(o for own in treated for o in own)]), plan, str(script))
     numbers = [[score.read(o) for o in own] for own in treated]
     worst = beyond([x for row in numbers for x in row], plan.goal)
     trials = [
@@ -137,7 +137,7 @@ def treat(
     )
 
 
-def _longest(outcomes: Sequence[Outcome]) -> Outcome:
+def _living(outcomes: Sequence[Outcome]) -> Outcome:
     """The first that lived: a script that crashes as it is does not tell what it would be judged by."""
     return next((o for o in outcomes if o.result and not o.result.crash), outcomes[0])
 

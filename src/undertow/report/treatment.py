@@ -11,6 +11,7 @@ from undertow.doctor.treat import Treatment, Trial
 from undertow.report import style
 from undertow.report.markup import document, section, table, tag
 from undertow.report.save import embedded
+from undertow.report.words import plural
 
 DRAWN = 12  # remedies in the picture
 
@@ -18,7 +19,7 @@ DRAWN = 12  # remedies in the picture
 def treatment_page(told: Treatment) -> str:
     """One HTML file that needs no network and runs no script."""
     name = told.script.rpartition("/")[2]
-    draws = f"{told.draws} draw{'s' if told.draws > 1 else ''} of chance"
+    draws = f"{plural(told.draws, 'draw')} of chance"
     remedies = f"{len(told.trials)} {'remedy' if len(told.trials) == 1 else 'remedies'}"
     facts = f"{remedies}, {draws}, {told.steps:,} steps at most, {told.seconds:.0f} s in all"
     tried = [t for t in told.trials if t.effect is not None]

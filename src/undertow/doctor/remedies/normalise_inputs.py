@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
 
 import torch
@@ -23,61 +24,73 @@ from undertow.doctor.seen.graph import Graph, operand
 Scale = tuple[Tensor, Tensor]
 
 
-def apply(hand: Hand, strength: float) -> None:
-    """At the door of whole networks, or of raw weights."""
-    networks: dict[tuple[nn.Module, int], Scale] = {}
-    inside: list[Scale] = []
-    weights: dict[int, Scale] = {}
+@dataclass
+class _Doors:
+    """Where inputs come in, and what they are brought to there: the first of these that has any."""
 
-    def at_call(network: nn.Module, given: Arguments) -> Arguments | None:
+    hand: Hand
+    networks: dict[tuple[nn.Module, int], Scale] = field(default_factory=dict)
+    layer: Scale | None = None
+    weights: dict[int, Scale] = field(default_factory=dict)
+
+    def at_call(self, network: nn.Module, given: Arguments) -> Arguments | None:
+        """Of a whole network."""
         arguments, named = given
         if not arguments or not _data(arguments[0]):
             return None
         x = arguments[0]
         key = network, x.shape[-1]
-        if key not in networks:
-            networks[key] = scale_of(x)
-        hand.did()
-        return ((x - networks[key][0]) / networks[key][1], *arguments[1:]), named
+        if key not in self.networks:
+            self.networks[key] = scale_of(x)
+        return (self._scaled(x, self.networks[key]), *arguments[1:]), named
 
-    def at_layer(layer: nn.Module, given: Arguments) -> Arguments | None:
+    def at_layer(self, layer: nn.Module, given: Arguments) -> Arguments | None:
+        """Of the layer that the fault is in."""
         arguments, named = given
         x = arguments[0] if arguments else None
         rows = x.data if isinstance(x, PackedSequence) else x
-        if networks or not isinstance(rows, Tensor) or not rows.is_floating_point() or rows.dim() < 2:
+        if self.networks or not isinstance(rows, Tensor) or not rows.is_floating_point() or rows.dim() < 2:
             return None
-        if not inside:
-            inside.append(_as_a_whole(rows))
-        hand.did()
-        rows = (rows - inside[0][0]) / inside[0][1]
+        if self.layer is None:
+            self.layer = _as_a_whole(rows)
+        rows = self._scaled(rows, self.layer)
         return (x._replace(data=rows) if isinstance(x, PackedSequence) else rows, *arguments[1:]), named
 
-    def at_loss(root: Tensor) -> Tensor:
-        if not networks and not inside and not weights:
-            weights.update(_readers(Graph(root)))
+    def at_loss(self, root: Tensor) -> Tensor:
+        """Which raw weights read data?"""
+        if not self.networks and self.layer is None and not self.weights:
+            self.weights.update(_readers(Graph(root)))
         return root
 
-    def product(original: Callable[..., Any]) -> Callable[..., Any]:
+    def product(self, original: Callable[..., Any]) -> Callable[..., Any]:
+        """With such a weight."""
+
         @functools.wraps(original)
         def multiplied(x: Any, weight: Any, *given: Any, **named: Any) -> Any:
-            if id(weight) in weights and _data(x):
-                hand.did()
-                middle, width = weights[id(weight)]
-                x = (x - middle) / width
+            if id(weight) in self.weights and _data(x):
+                x = self._scaled(x, self.weights[id(weight)])
             return original(x, weight, *given, **named)
 
         return multiplied
 
-    hand.at_call(at_call)
-    hand.at_layer(at_layer)
-    hand.at_loss(at_loss)
+    def _scaled(self, x: Tensor, scale: Scale) -> Tensor:
+        self.hand.did()
+        return (x - scale[0]) / scale[1]
+
+
+def apply(hand: Hand, strength: float) -> None:
+    """At the door of whole networks, of a layer, or of raw weights."""
+    doors = _Doors(hand)
+    hand.at_call(doors.at_call)
+    hand.at_layer(doors.at_layer)
+    hand.at_loss(doors.at_loss)
     for owner, name in (
         (torch.Tensor, "__matmul__"),
         (torch, "matmul"),
         (torch, "mm"),
         (functional, "linear"),
     ):
-        hand.instead(owner, name, product)
+        hand.instead(owner, name, doors.product)
 
 
 def scale_of(x: Tensor) -> Scale:

@@ -2,8 +2,9 @@
 
 Sign: from layer to layer downward the gradient gains the same factor; the first losses are huge. Units that saturate
 hold the factor down to 1.3 or 1.5, and the first layer, which sees the data, and the last are not part of it: there it
-is told between hidden layers, by the first loss or, where widths are the same, by a factor of 2. With a norm over the
-batch in every layer the loss stays finite, the factor is about 1.2, and it takes tens of layers to be told.
+is told between hidden layers, by the first loss (against that of saying 0, too) or, where all of them give as many
+numbers, by a factor of 2. With a norm over the batch in every layer the loss stays finite, the factor is about 1.2, and
+it takes tens of layers to be told.
 Harm: no learning rate fits the first and the last layers at once; steps throw the weights far away.
 Looks like it: a step that is too large (there the gradient is of one size in all layers at the start); exploding in
 time. Layers that give ever more numbers share one gradient among them, so that each gets less: told is what grows both

@@ -10,7 +10,7 @@ Planted: last step read although rows are padded.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import partial
 from statistics import mean
 
@@ -62,8 +62,9 @@ def _judge(call: Call, axis: int, chance: bool) -> Verdict | None:
     by_rows = x.transpose(0, 1) if axis else x
     pads = _told(call, by_rows)
     if pads is None:
-        pads = padding(by_rows, lambda _: _fills(call, x))
-        if pads is None or (chance and not _fills(call, x)):
+        certain = _fills(call, x)
+        pads = padding(by_rows, certain=certain)
+        if pads is None or (chance and not certain):
             return None
     patient = Patient.of(call)
     answer = patient.answer() if patient is not None else None
@@ -118,10 +119,10 @@ def _fills(call: Call, x: Tensor) -> bool:
     return not x.is_floating_point() and any(index is not None and int(last) == index for index in found)
 
 
-def padding(x: Tensor, certain: Callable[[Tensor], bool] = lambda runs: False) -> Tensor | None:
+def padding(x: Tensor, *, certain: bool = False) -> Tensor | None:
     """How many steps at the end of each row [B] are filled up; None where rows are not, x is [B, T, ...].
 
-    Where every row is, `certain` is asked whether it is padding and no silence of the data's own.
+    Where every row is, it may be silence of the data's own; not so where it is certain that it is padding.
     """
     if x.dim() < 2 or x.shape[1] < 4 or len(x) < 4:
         return None
@@ -130,7 +131,7 @@ def padding(x: Tensor, certain: Callable[[Tensor], bool] = lambda runs: False) -
         runs
         if share > PADDED
         and len(set(runs.tolist())) > 2
-        and (bool((runs == 0).any() | (runs == 1).any() | (share < 1)) or certain(runs))
+        and (bool((runs == 0).any() | (runs == 1).any() | (share < 1)) or certain)
         else None
     )
 

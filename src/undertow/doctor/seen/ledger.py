@@ -79,7 +79,7 @@ class Ledger:
         (last, noted), self.stayed = self.stayed, None
         factor = noted.since()
         if factor is not None and last.gradient is not None and not any(c.late for c in step.clips):
-            last.scaled_late = Scaled(factor, factor * last.gradient, late=True)
+            last.scaled_late = Scaled(factor, factor * last.gradient)
 
     def clipped(self, clip: Clip) -> None:
         """Somebody clips."""
@@ -94,7 +94,7 @@ class Ledger:
         step.gradient = _length(gradients)
         factor = self.came.now() if self.came is not None and not step.clips else None
         if factor is not None:
-            step.scaled = Scaled(factor, step.gradient, late=False)
+            step.scaled = Scaled(factor, step.gradient)
         step.wiped = self.arrived and not any(bool(few(g).any()) for g in gradients)
         parameters = [p.detach() for p in self.parameters]
         step.weight = _length(parameters)

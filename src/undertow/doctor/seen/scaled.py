@@ -29,7 +29,6 @@ class Scaled:
 
     factor: float
     length: float  # of all gradients afterwards
-    late: bool  # after the step was taken
 
 
 @dataclass
@@ -43,15 +42,13 @@ class Noted:
     @classmethod
     def of(cls, parameters: Sequence[Tensor]) -> Noted:
         """The smallest ones: to hold them costs nothing."""
-        own = sorted((p for p in parameters if _plain(p.grad)), key=lambda p: p.numel())[:SMALLEST]
-        gradients = [p.grad.detach() for p in own if p.grad is not None]
-        return cls(own, gradients, [few(g).clone() for g in gradients])
+        known = [(p, g) for p in parameters if (g := _gradient(p)) is not None]
+        own = sorted(known, key=lambda pair: pair[1].numel())[:SMALLEST]
+        return cls([p for p, _ in own], [g for _, g in own], [few(g).clone() for _, g in own])
 
     def now(self) -> float | None:
         """What the gradients that their parameters have now are of these; None where that is no multiple below 1."""
-        return self._factor(
-            [p.grad.detach() for p in self.parameters if _plain(p.grad) and p.grad is not None]
-        )
+        return self._factor([g for p in self.parameters if (g := _gradient(p)) is not None])
 
     def since(self) -> float | None:
         """The same of these very gradients, which the parameters may have lost."""
@@ -69,8 +66,9 @@ class Noted:
         return found if 0 < found < 1 - LEAST and stray < AT_ONCE else None
 
 
-def _plain(gradient: Tensor | None) -> bool:
-    return gradient is not None and gradient.layout == torch.strided and gradient.numel() > 0
+def _gradient(parameter: Tensor) -> Tensor | None:
+    found = parameter.grad
+    return None if found is None or found.layout != torch.strided or not found.numel() else found.detach()
 
 
 def clips(found: Sequence[Scaled]) -> list[Scaled]:

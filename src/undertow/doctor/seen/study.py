@@ -156,7 +156,7 @@ def _given(op: Op) -> tuple[float | None, bool]:
 
 def _pinned(op: Op, weight: Tensor) -> float | None:
     """The share of sums that the inputs alone pin to an end; steps of which nothing is told (padding) left aside."""
-    x = op.saved("input") if op.kind == "MkldnnRnnLayer" else operand(op)[0]
+    x, _ = operand(op)
     weight = op.saved("weight0") if op.kind == "MkldnnRnnLayer" else weight.detach()
     if not isinstance(x, Tensor) or not isinstance(weight, Tensor) or weight.dim() != 2 or not x.dim():
         return None
