@@ -7,17 +7,7 @@ from array import array
 from undertow.compiler.atomic import integers
 from undertow.compiler.machine_code import Stored
 from undertow.compiler.shards import share_of
-from undertow.compiler.vector import (
-    at,
-    get,
-    largest,
-    load_part,
-    pointer32,
-    put,
-    select,
-    spread32,
-    store_part,
-)
+from undertow.compiler.vector import at, get, largest, load_part, pointer32, put, select, spread32, store_part
 
 LINE = 16  # numbers that are looked at together
 

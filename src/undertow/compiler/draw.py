@@ -22,20 +22,8 @@ from llvmlite import ir
 from numba import njit, types
 from numba.extending import intrinsic
 
-from undertow.compiler.vector import (
-    INT64,
-    at,
-    exp,
-    get,
-    keep,
-    largest,
-    load,
-    load_part,
-    put,
-    select,
-    store,
-    total,
-)
+from undertow.compiler.vector import at, exp, get, keep, largest, load, load_part, put, select, store, total
+from undertow.compiler.vector_type import INT64
 
 BLOCK = 8  # Vecs that are summed before their sum joins a double: no rounding piles up over 50,000 tokens
 WORD = np.uint64(0xFFFFFFFF)

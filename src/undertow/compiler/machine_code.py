@@ -39,6 +39,10 @@ HELPERS = (
     "tile.py",
     "tiles.py",
     "vector.py",
+    "vector_exp.py",
+    "vector_lanes.py",
+    "vector_memory.py",
+    "vector_type.py",
 )  # whose functions are built into kernels, or called by them
 ON_ERROR_ALONE = (
     "NRT_Free",

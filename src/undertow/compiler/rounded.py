@@ -19,7 +19,8 @@ from numba.extending import intrinsic
 from undertow.compiler.atomic import integers, take
 from undertow.compiler.rounded_pack import BFloat, right_panel
 from undertow.compiler.tiles import BLOCK, DEPTH, SIDE
-from undertow.compiler.vector import INT64, Vec, at, load_part, pointer32, store_part
+from undertow.compiler.vector import at, load_part, pointer32, store_part
+from undertow.compiler.vector_type import INT64, Vec
 
 INT8, INT16, INT32 = ir.IntType(8), ir.IntType(16), ir.IntType(32)
 

@@ -16,7 +16,8 @@ from numba import njit, types
 from numba.extending import intrinsic
 
 from undertow.compiler.tiles import BLOCK, DEPTH, SIDE
-from undertow.compiler.vector import INT64, at, get
+from undertow.compiler.vector import at, get
+from undertow.compiler.vector_type import INT64
 
 INT16, INT32 = ir.IntType(16), ir.IntType(32)
 FLOATS = ir.VectorType(ir.FloatType(), SIDE)

@@ -16,23 +16,9 @@ from numba.extending import intrinsic
 
 from undertow.compiler.atomic import integers, take
 from undertow.compiler.panels import REGISTERS, ROWS
-from undertow.compiler.vector import (
-    INT64,
-    Vec,
-    at,
-    broadcast,
-    call_intrinsic,
-    constant,
-    first_lanes,
-    get,
-    llvm_type,
-    masked_load,
-    masked_store,
-    pointer32,
-    pointer64,
-    put,
-    suffix,
-)
+from undertow.compiler.vector import at, get, pointer32, pointer64, put
+from undertow.compiler.vector_memory import first_lanes, masked_load, masked_store
+from undertow.compiler.vector_type import INT64, Vec, broadcast, call_intrinsic, constant, llvm_type, suffix
 
 EVEN = (9, 10, 12)  # rows left that two middle tiles take better than one high and one low
 

@@ -24,7 +24,8 @@ from undertow.compiler.draw import WITHIN, first_at, highest, pick, shares, unif
 from undertow.compiler.machine_code import Stored
 from undertow.compiler.tile import gemm
 from undertow.compiler.token_records import FEED, FIELD, LAYER, SHARD
-from undertow.compiler.vector import INT64, at, get, load, pointer32, pointer64, put, store
+from undertow.compiler.vector import at, get, load, pointer32, pointer64, put, store
+from undertow.compiler.vector_type import INT64
 
 PARTS = (
     "draw",
