@@ -10,7 +10,8 @@ from safetensors.numpy import save_file
 from safetensors.torch import save_file as save_torch
 
 from undertow.data.tokens import Tokens
-from undertow.data.vectors import BLOCK, read_vectors
+from undertow.data.vectors import read_vectors
+from undertow.data.vectors_pieces import BLOCK
 from undertow.errors import DataError
 
 GLOVE = "the 0.5 -1 2\nCat 1 1 1\ncat 2 2 2\n. . . 3 3 3\nthe 9 9 9\n"
@@ -90,7 +91,7 @@ def test_what_is_wrong_in_a_text_is_told(tmp_path, content, told):
 
 
 def test_a_line_without_end_is_told(tmp_path, monkeypatch):
-    monkeypatch.setattr("undertow.data.vectors.LONGEST", 100)
+    monkeypatch.setattr("undertow.data.vectors_text.LONGEST", 100)
     (tmp_path / "a.txt").write_text("a 1 2\nb " + "1 " * 100)
     with pytest.raises(DataError, match="line 2 is longer than 100 characters"):
         read_vectors(tmp_path / "a.txt", ["a"])

@@ -206,6 +206,11 @@ class Tokens:
         return self.names[index]
 
 
+def is_word(unit: str) -> bool:
+    """Does it stand in texts? Not so the end, and what is unknown."""
+    return unit not in (END, UNKNOWN)
+
+
 def shape(word: str) -> str:
     """How does a word look, whatever its numbers are? "£1,000" and "£50" are both "£0"."""
     return NUMBER.sub("0", word)
