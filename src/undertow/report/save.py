@@ -7,6 +7,7 @@ from typing import Any
 import matplotlib
 from matplotlib.figure import Figure
 
+from undertow.report import letters
 from undertow.report.markup import Markup, picture
 from undertow.training.storage import write_atomic
 
@@ -39,5 +40,6 @@ def figure_svg(figure: Figure) -> bytes:
 
 def _save(figure: Figure, **how: Any) -> bytes:
     file = BytesIO()
-    figure.savefig(file, **how)
+    with letters.drawn(figure):
+        figure.savefig(file, **how)
     return file.getvalue()
