@@ -6,7 +6,8 @@ from torch import nn
 from torch.nn import functional as F
 
 from undertow.doctor.seen.chains import chains_of
-from undertow.doctor.seen.graph import Graph, reach, read_by_steps
+from undertow.doctor.seen.graph import Graph, reach
+from undertow.doctor.seen.loops import asked_by_hand, read_by_steps
 from undertow.doctor.seen.losses import losses_of
 from undertow.doctor.seen.spoilt import singular_in
 
@@ -66,6 +67,52 @@ def test_inputs_of_a_loop_over_raw_tensors_are_known():
     read, carried = read_by_steps(Graph(h.sum()), 8)
     assert torch.equal(read, x)
     assert not carried
+
+
+def over_steps(driven, w):
+    h = torch.zeros(B, H)
+    for one in driven:
+        h = torch.tanh(one + h @ w)
+    return h
+
+
+@pytest.mark.parametrize("rows_first", [False, True])
+def test_inputs_that_are_multiplied_before_the_loop_are_known(rows_first):
+    w, u = torch.randn(H, H, requires_grad=True), torch.randn(3, H, requires_grad=True)
+    x = torch.randn(T, B, 3)
+    laid = x.transpose(0, 1).contiguous() if rows_first else x
+    driven = laid @ u + 0.5
+    read, _ = read_by_steps(Graph(over_steps(driven.unbind(1 if rows_first else 0), w).sum()), 8)
+    assert torch.equal(read, x)
+
+
+@pytest.mark.parametrize(
+    "lost",
+    [
+        lambda out, y: ((out - y) ** 2).mean(),
+        lambda out, y: (y - out).square().sum() / B,
+        lambda out, y: (out - y).abs().mean(),
+        lambda out, y: ((out - y) * (out - y)).mean() + 1.0,
+    ],
+)
+@pytest.mark.parametrize("column", [False, True])
+def test_the_target_of_a_loss_by_hand_is_what_was_taken_from_the_output(lost, column):
+    w, u = torch.randn(H, H, requires_grad=True), torch.randn(3, H, requires_grad=True)
+    out = torch.randn(H, 1, requires_grad=True) if column else torch.randn(H, requires_grad=True)
+    level = torch.randn(1, requires_grad=True)
+    h = over_steps((torch.randn(T, B, 3) @ u).unbind(), w)
+    y = torch.randn(B, 1) if column else torch.randn(B)
+    found = asked_by_hand(Graph(lost(h @ out + level, y)))
+    torch.testing.assert_close(found, y)
+
+
+def test_no_target_is_made_up_where_the_output_cannot_be_worked_out():
+    """Of a column less a row, of two networks' outputs, of an output behind what autograd does not keep."""
+    w = torch.randn(H, 1, requires_grad=True)
+    x = torch.randn(B, H, requires_grad=True)
+    assert asked_by_hand(Graph(((x @ w - torch.randn(B)) ** 2).mean())) is None
+    assert asked_by_hand(Graph(((x @ w - x @ w * 2) ** 2).mean())) is None
+    assert asked_by_hand(Graph(((torch.cumsum(x @ w, 0) - torch.randn(B, 1)) ** 2).mean())) is None
 
 
 LOGITS = torch.randn(B, 4, requires_grad=True)

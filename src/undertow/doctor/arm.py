@@ -15,7 +15,7 @@ from typing import Any
 
 import torch
 
-from undertow.doctor.case import late
+from undertow.doctor.course import late
 from undertow.doctor.examine import examine
 from undertow.doctor.hand import Hand
 from undertow.doctor.luck import draw

@@ -15,7 +15,8 @@ from typing import Any
 
 import torch
 
-from undertow.doctor.case import Case, Crash
+from undertow.doctor.case import Case
+from undertow.doctor.evidence import Crash
 from undertow.doctor.seen.bedside import EVERY, Bedside, Enough
 from undertow.doctor.seen.lines import PACKAGE, Line, of_user
 from undertow.errors import DataError

@@ -12,7 +12,8 @@ from __future__ import annotations
 
 from statistics import mean
 
-from undertow.doctor.case import Case, late
+from undertow.doctor.case import Case
+from undertow.doctor.course import late
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.seen.lines import Line

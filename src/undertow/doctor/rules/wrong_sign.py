@@ -14,7 +14,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from statistics import median
 
-from undertow.doctor.case import Case, early, late
+from undertow.doctor.case import Case
+from undertow.doctor.course import early, late
 from undertow.doctor.rule import Rule
 from undertow.doctor.saying import at, found
 from undertow.doctor.seen.losses import LIKELY, Loss

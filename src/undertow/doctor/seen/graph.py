@@ -351,20 +351,3 @@ def operand(op: Op) -> tuple[Tensor | None, bool]:
     if not isinstance(value, Tensor) or not value.is_floating_point() or not value.numel():
         return None, False
     return value.detach(), op.inputs[place][1] is None
-
-
-def read_by_steps(graph: Graph, least: int) -> tuple[Tensor, bool] | None:
-    """x [T, B, I] that a loop over raw tensors reads, and whether it began with a state that was not zero."""
-    inputs, carried = None, False
-    for key, uses in graph.uses.items():
-        if len(uses) < least:
-            continue
-        given = [operand(op) for op, _ in uses]
-        if all(data and value is not None for value, data in given):
-            steps = [value for value, _ in given if value is not None]
-            same = all(v.shape == steps[0].shape and v.dim() == 2 for v in steps)
-            inputs = torch.stack(steps) if same and inputs is None else inputs
-        elif len(graph.levels(key)) >= least:
-            first, data = given[0]
-            carried = carried or (data and first is not None and bool(first.any()))
-    return (inputs, carried) if inputs is not None else None

@@ -8,8 +8,9 @@ from typing import Any
 from torch import Tensor, nn
 
 from undertow.doctor.seen.batches import Call, Calls, apart, by_network, first_tensor
-from undertow.doctor.seen.graph import Graph, read_by_steps
+from undertow.doctor.seen.graph import Graph
 from undertow.doctor.seen.lines import Line, calling
+from undertow.doctor.seen.loops import asked_by_hand, read_by_steps
 from undertow.doctor.seen.losses import HEADS, Loss, targets_of
 from undertow.doctor.seen.now import Now
 from undertow.doctor.seen.ward import Ward
@@ -45,9 +46,11 @@ class Pairs:
         targets = targets_of(losses)
         target = targets[0] if targets else None
         target = next((loss.laid_out for loss in losses if loss.laid_out is not None), target)
-        if not self._ward.names and target is not None and self.calls.wanted:
-            self._of_loop(graph, target)
-            return
+        if not self._ward.names and self.calls.wanted:
+            target = asked_by_hand(graph) if target is None else target
+            if target is not None:
+                self._of_loop(graph, target)
+                return
         asked, self._open = self._open, []
         if not asked:
             return
