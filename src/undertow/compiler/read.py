@@ -128,7 +128,7 @@ def _sum_of(reader: Reader, node: Any) -> Outer | Sum:
             return Sum(name, shape_of(node))
         if axes in ([], list(range(len(shape_of(source))))):
             return Sum(reader.add("rowsum", (name,), 1, line), shape_of(node))
-    raise NoRowError(f"{op_name(node)}{line}: sums over the batch in a way that no kernel holds")
+    raise NoRowError(f"{told(node)}: sums over the batch in a way that no kernel holds")
 
 
 def _transposed(node: Any) -> fx.Node | None:

@@ -14,7 +14,6 @@ from undertow.compiler.reader import (
     Reader,
     columns,
     is_rows,
-    op_name,
     operand,
     pointwise,
     shape_of,
@@ -85,7 +84,7 @@ def _reduced(reader: Reader, node: Any, op: str) -> str:
     shape = shape_of(source)
     axes = sorted(axis % len(shape) for axis in node.args[1]) if len(node.args) > 1 else [0]
     if not is_rows(source, reader.batch) or 0 in axes:
-        raise NoRowError(f"{op_name(node)}{line}: reduces other axes than those of a row")
+        raise NoRowError(f"{told(node)}: reduces other axes than those of a row")
     name = str(operand(reader, source))
     if axes == list(range(1, len(shape))):
         return reader.add(op, (name,), 1, line)

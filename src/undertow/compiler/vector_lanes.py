@@ -25,92 +25,61 @@ from undertow.compiler.vector_type import (
 FLAGS = ("contract",)  # a·b + c may become one instruction; nothing else is rearranged
 
 
-def _binary(symbol: Any, emit: Callable[..., Any]) -> None:
+def _operator(
+    symbol: Any, of: Any, count: int, gives: Callable[[Any], Any], emit: Callable[..., Any]
+) -> None:
+    """An operator of `count` operands, all Vecs or all Masks of one type: the type of its result, and its code."""
+
     @type_callable(symbol)
     def typed(context: Any) -> Any:
-        def typer(a: Any, b: Any) -> Any:
-            return a if isinstance(a, Vec) and a == b else None
+        def one(a: Any) -> Any:
+            return gives(a) if isinstance(a, of) else None
 
-        return typer
+        def two(a: Any, b: Any) -> Any:
+            return gives(a) if isinstance(a, of) and a == b else None
 
-    @lower_builtin(symbol, Vec, Vec)
+        return one if count == 1 else two
+
+    @lower_builtin(symbol, *[of] * count)
     def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return emit(builder)(*arguments, flags=FLAGS)
+        return emit(builder, *arguments)
 
 
-_binary(operator.add, lambda b: b.fadd)
-_binary(operator.sub, lambda b: b.fsub)
-_binary(operator.mul, lambda b: b.fmul)
-_binary(operator.truediv, lambda b: b.fdiv)
+def _same(kind: Any) -> Any:
+    return kind
 
 
-def _compare(symbol: Any, spelled: str) -> None:
-    @type_callable(symbol)
-    def typed(context: Any) -> Any:
-        def typer(a: Any, b: Any) -> Any:
-            return Mask(a) if isinstance(a, Vec) and a == b else None
+def _arithmetic(name: str) -> Callable[..., Any]:
+    return lambda builder, a, b: getattr(builder, name)(a, b, flags=FLAGS)
 
-        return typer
 
-    @lower_builtin(symbol, Vec, Vec)
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
+def _comparison(spelled: str) -> Callable[..., Any]:
+    def emit(builder: Any, a: Any, b: Any) -> Any:
         ask = builder.fcmp_unordered if spelled == "!=" else builder.fcmp_ordered
-        return ask(spelled, *arguments)
+        return ask(spelled, a, b)
+
+    return emit
 
 
-for _symbol, _spelled in (
-    (operator.lt, "<"),
-    (operator.le, "<="),
-    (operator.gt, ">"),
-    (operator.ge, ">="),
-    (operator.eq, "=="),
-    (operator.ne, "!="),
-):
-    _compare(_symbol, _spelled)
+def _logic(name: str) -> Callable[..., Any]:
+    return lambda builder, *given: getattr(builder, name)(*given)
 
 
-@type_callable(operator.neg)
-def _type_neg(context: Any) -> Any:
-    def typer(a: Any) -> Any:
-        return a if isinstance(a, Vec) else None
-
-    return typer
-
-
-@lower_builtin(operator.neg, Vec)
-def _neg(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.fneg(arguments[0])
-
-
-def _logic(symbol: Any, name: str) -> None:
-    @type_callable(symbol)
-    def typed(context: Any) -> Any:
-        def typer(a: Any, b: Any) -> Any:
-            return a if isinstance(a, Mask) and a == b else None
-
-        return typer
-
-    @lower_builtin(symbol, Mask, Mask)
-    def lower(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-        return getattr(builder, name)(*arguments)
-
-
-_logic(operator.and_, "and_")
-_logic(operator.or_, "or_")
-_logic(operator.xor, "xor")
-
-
-@type_callable(operator.invert)
-def _type_invert(context: Any) -> Any:
-    def typer(a: Any) -> Any:
-        return a if isinstance(a, Mask) else None
-
-    return typer
-
-
-@lower_builtin(operator.invert, Mask)
-def _invert(context: Any, builder: Any, signature: Any, arguments: Any) -> Any:
-    return builder.not_(arguments[0])
+_operator(operator.add, Vec, 2, _same, _arithmetic("fadd"))
+_operator(operator.sub, Vec, 2, _same, _arithmetic("fsub"))
+_operator(operator.mul, Vec, 2, _same, _arithmetic("fmul"))
+_operator(operator.truediv, Vec, 2, _same, _arithmetic("fdiv"))
+_operator(operator.neg, Vec, 1, _same, lambda builder, a: builder.fneg(a))
+_operator(operator.lt, Vec, 2, Mask, _comparison("<"))
+_operator(operator.le, Vec, 2, Mask, _comparison("<="))
+_operator(operator.gt, Vec, 2, Mask, _comparison(">"))
+_operator(operator.ge, Vec, 2, Mask, _comparison(">="))
+_operator(operator.eq, Vec, 2, Mask, _comparison("=="))
+_operator(operator.ne, Vec, 2, Mask, _comparison("!="))
+_operator(operator.and_, Mask, 2, _same, _logic("and_"))
+_operator(operator.or_, Mask, 2, _same, _logic("or_"))
+_operator(operator.xor, Mask, 2, _same, _logic("xor"))
+_operator(operator.invert, Mask, 1, _same, _logic("not_"))
 
 
 @intrinsic

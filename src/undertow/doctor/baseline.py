@@ -107,7 +107,7 @@ def _of_classes(targets: Sequence[Tensor], ignored: int | None) -> float | None:
     if any(t.is_floating_point() for t in targets):
         return None
     classes = torch.cat([asked_for(t, ignored) for t in targets])
-    _, counts = classes.unique(return_counts=True)  # type: ignore[no-untyped-call]
+    counts = counts_of(classes)
     shares = counts.double() / counts.sum()
     return float(-(shares * shares.log()).sum())
 
@@ -115,6 +115,12 @@ def _of_classes(targets: Sequence[Tensor], ignored: int | None) -> float | None:
 def asked_for(classes: Tensor, ignored: int | None) -> Tensor:
     """Those that are neither below 0 nor left out."""
     return classes[(classes >= 0) & (classes != ignored)]
+
+
+def counts_of(classes: Tensor) -> Tensor:
+    """How often each that is there is there."""
+    found: tuple[Tensor, Tensor] = classes.unique(return_counts=True)  # type: ignore[no-untyped-call]
+    return found[1]
 
 
 def _of_two(targets: Sequence[Tensor]) -> float | None:

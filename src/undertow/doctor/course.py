@@ -9,7 +9,7 @@ from statistics import median
 
 import torch
 
-from undertow.doctor.baseline import asked_for, baseline, of_numbers, silence
+from undertow.doctor.baseline import asked_for, baseline, counts_of, of_numbers, silence
 from undertow.doctor.evidence import Evidence
 from undertow.doctor.seen.scaled import clips
 from undertow.doctor.seen.step import Clip, Step
@@ -98,7 +98,7 @@ class Course(Evidence):
         ]
         if not sum(map(len, classes)):
             return None
-        _, counts = torch.cat(classes).unique(return_counts=True)  # type: ignore[no-untyped-call]
+        counts = counts_of(torch.cat(classes))
         return float(counts.max() / counts.sum())
 
     @cached_property

@@ -25,10 +25,10 @@ class LettersWarning(UserWarning):
 @contextmanager
 def drawn(figure: Figure) -> Iterator[None]:
     """While a figure is saved: every letter by a font that has it; said once where none does, not once a letter."""
-    texts = [text for text in figure.findobj(Text) if isinstance(text, Text) and _lacking(text.get_text())]
-    lacking = frozenset().union(*(_lacking(text.get_text()) for text in texts))
-    fonts, left = _lenders(lacking) if lacking else ((), lacking)
-    for text in texts:
+    texts = [text for text in figure.findobj(Text) if isinstance(text, Text)]
+    lacking = {text: found for text in texts if (found := _lacking(text.get_text()))}
+    fonts, left = _lenders(frozenset().union(*lacking.values()))
+    for text in lacking:
         text.set_fontfamily([*text.get_fontfamily(), *fonts])
     if left:
         some = " ".join(map(chr, sorted(left)[:SHOWN]))
@@ -43,13 +43,15 @@ def _lacking(text: str) -> frozenset[int]:
     """What the usual font cannot draw."""
     if text.isascii():
         return frozenset()
-    drawn = frozenset(ord(c) for c in text if unicodedata.category(c) not in UNDRAWN)
-    return drawn - _letters(font_manager.findfont(FontProperties()))
+    seen = frozenset(ord(c) for c in text if unicodedata.category(c) not in UNDRAWN)
+    return seen - _letters(font_manager.findfont(FontProperties()))
 
 
 @lru_cache
 def _lenders(lacking: frozenset[int]) -> tuple[tuple[str, ...], frozenset[int]]:
     """Families that have these letters between them, the most useful first, and what none of them has."""
+    if not lacking:
+        return (), lacking
     entries = [
         e for e in font_manager.fontManager.ttflist if (e.style, e.weight) == UPRIGHT and BOXES not in e.name
     ]

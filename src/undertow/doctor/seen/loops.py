@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from torch import Tensor, stack
 
 from undertow.doctor.seen.graph import VIEWS, Graph, Op, operand
+from undertow.doctor.seen.losses import BY_HAND
 
 RESULTS = frozenset(
     {"Tanh", "Sigmoid", "Relu", "Softmax", "LogSoftmax", "Exp", "Sqrt"}
@@ -23,23 +24,19 @@ DEEP = 12  # operations that are worked out anew
 
 def read_by_steps(graph: Graph, least: int) -> tuple[Tensor, bool] | None:
     """x [T, B, I] that a loop over raw tensors reads, and whether it began with a state that was not zero."""
-    inputs, before, carried, steps = None, None, False, set[int]()
+    inputs, carried, steps = None, False, set[int]()
     for key, uses in graph.uses.items():
-        given = [operand(op) for op, _ in uses]
         if len(uses) < least:
-            before = _before_the_loop(graph, uses[0][0]) if before is None and len(uses) == 1 else before
-        elif all(data and value is not None for value, data in given):
-            inputs = (
-                _side_by_side([value for value, _ in given if value is not None])
-                if inputs is None
-                else inputs
-            )
+            continue
+        given = [operand(op) for op, _ in uses]
+        if all(data and value is not None for value, data in given):
+            found = [value for value, _ in given if value is not None]
+            inputs = _side_by_side(found) if inputs is None else inputs
         elif len(levels := graph.levels(key)) >= least:
             steps.add(len(levels))
             first, data = given[0]
             carried = carried or (data and first is not None and bool(first.any()))
-    if inputs is None and before is not None:
-        inputs = _time_first(before, steps)
+    inputs = _all_at_once(graph, steps) if inputs is None and steps else inputs
     return (inputs, carried) if inputs is not None else None
 
 
@@ -48,8 +45,15 @@ def _side_by_side(steps: Sequence[Tensor]) -> Tensor | None:
     return stack(list(steps)) if same else None
 
 
+def _all_at_once(graph: Graph, steps: set[int]) -> Tensor | None:
+    """What the first product that is taken once reads, if it is data of all steps."""
+    once = (_before_the_loop(graph, uses[0][0]) for uses in graph.uses.values() if len(uses) == 1)
+    x = next((x for x in once if x is not None), None)
+    return None if x is None else _time_first(x, steps)
+
+
 def _before_the_loop(graph: Graph, op: Op) -> Tensor | None:
-    """Data of all steps and rows, which one product reads before the loop; its first two sizes as they were."""
+    """Data of all steps and rows; its first two sizes as they were."""
     value, data = operand(op)
     if not data or value is None or value.dim() < 2:
         return None
@@ -72,10 +76,11 @@ def _time_first(x: Tensor, steps: set[int]) -> Tensor | None:
 def asked_by_hand(graph: Graph) -> Tensor | None:
     """The target of a loss that was written out: what was taken from the output, or the output from it."""
     for op in reversed(graph.ops):
-        child, difference = op.inputs[0][1] if op.inputs else None, op.saved("self")
-        if op.kind not in ("Pow", "Square", "Abs", "Mul") or child is None or child.kind != "Sub":
+        child = op.inputs[0][1] if op.kind in BY_HAND and op.inputs else None
+        if child is None or child.kind != "Sub" or len(child.others) != 1:
             continue
-        if len(child.others) != 1 or not isinstance(difference, Tensor) or difference.shape != child.shape:
+        difference = op.saved("self")
+        if not isinstance(difference, Tensor) or difference.shape != child.shape:
             continue
         output = worked_out(child.others[0])
         if output is None or output.shape != difference.shape:

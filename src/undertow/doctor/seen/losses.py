@@ -25,6 +25,7 @@ LOSSES = {
     "Pow": "squared error",
     "Square": "squared error",
 }
+BY_HAND = frozenset({"Pow", "Square", "Abs", "Mul"})  # of a difference, which is all that autograd keeps
 LIKELY = "log-likelihood"  # what should be made large
 LIKELIHOODS = frozenset({"LogSigmoid", "LogSoftmax"})
 FIRST = frozenset(
@@ -241,7 +242,7 @@ def _loss(op: Op, sign: int, factor: float | None) -> Loss:
     child = op.inputs[0][1] if op.inputs else None
     given, target = op.saved("self"), op.saved("target")
     difference = None
-    if op.kind in ("Pow", "Square", "Abs", "Mul"):
+    if op.kind in BY_HAND:
         difference, given, target = given, None, None
     ignored = op.saved("ignore_index")
     bend = op.saved("beta" if kind == "smooth L1" else "delta")

@@ -47,10 +47,8 @@ class Pairs:
         target = targets[0] if targets else None
         target = next((loss.laid_out for loss in losses if loss.laid_out is not None), target)
         if not self._ward.names and self.calls.wanted:
-            target = asked_by_hand(graph) if target is None else target
-            if target is not None:
-                self._of_loop(graph, target)
-                return
+            self._of_loop(graph, target)
+            return
         asked, self._open = self._open, []
         if not asked:
             return
@@ -62,10 +60,11 @@ class Pairs:
         for *_, call in by_network(asked):  # an encoder before its head; the last of several windows
             call.target, call.others = apart(target), tuple(map(apart, others))
 
-    def _of_loop(self, graph: Graph, target: Tensor) -> None:
-        """Of a loop over raw tensors the graph knows the inputs."""
+    def _of_loop(self, graph: Graph, target: Tensor | None) -> None:
+        """Of a loop over raw tensors the graph knows the inputs, and the target of a loss that is written by hand."""
         read = read_by_steps(graph, LEAST)
-        if read is not None:
+        target = asked_by_hand(graph) if target is None and read is not None else target
+        if read is not None and target is not None:
             call = Call(self._ward, "the loop", self._now.number, (read[0],), {}, None, calling())
             self.calls.add_raw(call, read[1])
             call.target = target.detach().clone()
