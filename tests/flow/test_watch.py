@@ -249,37 +249,83 @@ def test_a_replayed_layer_has_the_gradient_that_autograd_gives():
         assert walk.gradient[field] == pytest.approx([g[number].norm().item() for g in wanted], rel=1e-4)
 
 
+def replayed(layer, x, hx, few, monkeypatch, weigh=lambda y: y):
+    """The walks of one step, when so few rows walk again."""
+    monkeypatch.setattr(replay, "FEW", few)
+    optimizer = torch.optim.SGD(layer.parameters(), lr=0.0)
+    torch.manual_seed(1)
+    with ut.watch(layer, every=1) as flow:
+        y, _ = layer(x, hx)
+        weigh(y.data if isinstance(y, nn.utils.rnn.PackedSequence) else y).square().sum().backward()
+        optimizer.step()
+    return flow.records[0].time
+
+
+def starts(kind, settings, batch):
+    count = (2 if settings.get("bidirectional") else 1) * settings.get("num_layers", 1)
+    hx = torch.randn(count, 1, settings.get("proj_size", 5)).repeat(1, batch, 1)
+    return (hx, torch.randn(count, 1, 5).repeat(1, batch, 1)) if kind is nn.LSTM else hx
+
+
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
-@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("kind", "settings"), TORCH, ids=lambda v: getattr(v, "__name__", None))
-def test_rows_walk_again_in_portions_as_they_do_together(kind, settings, packed, monkeypatch):
+def test_a_few_rows_walk_again_for_all_that_are_like_them(kind, settings, monkeypatch):
     torch.manual_seed(0)
     layer, first = kind(4, 5, **settings), settings.get("batch_first", False)
-    x = torch.randn(7, 7, 4)
-    if packed:
-        lengths = torch.tensor([7, 2, 5, 7, 1, 3, 6])
-        x = nn.utils.rnn.pack_padded_sequence(x, lengths, batch_first=first, enforce_sorted=False)
-    directions = 2 if settings.get("bidirectional") else 1
-    count = directions * settings.get("num_layers", 1)
-    hx = torch.randn(count, 7, settings.get("proj_size", 5))
-    hx = (hx, torch.randn(count, 7, 5)) if kind is nn.LSTM else hx
-    records = []
-    for rows in (3, 99):
-        monkeypatch.setattr(replay, "PORTION", rows)
-        optimizer = torch.optim.SGD(layer.parameters(), lr=0.0)
-        torch.manual_seed(1)
-        with ut.watch(layer, every=1) as flow:
-            y, _ = layer(x, hx)
-            (y.data if packed else y).square().sum().backward()
-            optimizer.step()
-        records.append(flow.records[0].time)
-    drawn = packed and "dropout" in settings  # torch draws for packed steps in an order of its own
-    assert len(records[0]) == (0 if drawn else count)
-    for some, whole in zip(*records, strict=True):
-        assert (some.steps, some.batch) == (whole.steps, whole.batch) == (7, 7)
-        for field in whole.gradient:
-            assert some.gradient[field] == pytest.approx(whole.gradient[field], rel=1e-4)
-            assert some.state[field] == pytest.approx(whole.state[field], rel=1e-4)
+    x = torch.randn(7, 1, 4).repeat(1, 12, 1)
+    x, hx = x.transpose(0, 1) if first else x, starts(kind, settings, 12)
+    some, whole = (replayed(layer, x, hx, few, monkeypatch) for few in (3, 99))
+    assert len(some) == len(whole) > 0
+    near = 0.5 if settings.get("dropout") else 1e-4  # which makes rows differ
+    for one, of_all in zip(some, whole, strict=True):
+        assert (one.steps, one.batch) == (of_all.steps, of_all.batch) == (7, 12)
+        for field in of_all.gradient:
+            assert one.gradient[field] == pytest.approx(of_all.gradient[field], rel=near)
+            assert one.state[field] == pytest.approx(of_all.state[field], rel=near)
+
+
+@pytest.mark.parametrize("kind", [nn.RNN, nn.LSTM, nn.GRU])
+def test_a_few_rows_of_all_lengths_stand_for_a_packed_batch(kind, monkeypatch):
+    torch.manual_seed(0)
+    layer, lengths = kind(4, 20), torch.randint(1, 31, (200,))
+    lengths[17] = 30
+    x = nn.utils.rnn.pack_padded_sequence(torch.randn(30, 200, 4), lengths, enforce_sorted=False)
+    (some,), (whole,) = (replayed(layer, x, None, few, monkeypatch) for few in (replay.FEW, 999))
+    assert (some.steps, some.batch) == (whole.steps, whole.batch) == (30, 200)
+    middle = slice(0, 20)  # later steps have few rows
+    for field in whole.gradient:
+        assert some.gradient[field][middle] == pytest.approx(whole.gradient[field][middle], rel=0.4)
+        assert some.state[field][middle] == pytest.approx(whole.state[field][middle], rel=0.4)
+        assert min(some.gradient["h"]) > 0  # the longest is among them
+
+
+def test_rows_to_which_no_gradient_comes_are_not_walked_again_for_others(monkeypatch):
+    torch.manual_seed(0)
+    layer, x, asked = nn.GRU(4, 5), torch.randn(7, 64, 4), [3, 20, 41]
+    some, whole = (
+        replayed(layer, x, None, few, monkeypatch, lambda y: y[:, asked])[0] for few in (replay.FEW, 99)
+    )
+    assert some.gradient["h"] == pytest.approx(whole.gradient["h"], rel=1e-4)
+
+
+def test_the_row_that_is_spoilt_is_among_those_that_walk_again(monkeypatch):
+    torch.manual_seed(0)
+    layer, x = nn.GRU(4, 5), torch.randn(7, 64, 4)
+
+    def weigh(y):
+        weight = torch.ones(64, 1)
+        weight[42] = math.nan
+        return y * weight
+
+    (walk,) = replayed(layer, x, None, replay.FEW, monkeypatch, weigh)
+    assert math.isnan(walk.gradient["h"][0])
+
+
+def test_draws_of_dropout_between_packed_layers_are_not_guessed(monkeypatch):
+    torch.manual_seed(0)
+    layer, lengths = nn.LSTM(4, 5, num_layers=2, dropout=0.5), torch.tensor([7, 2, 5, 7, 1, 3, 6])
+    x = nn.utils.rnn.pack_padded_sequence(torch.randn(7, 7, 4), lengths, enforce_sorted=False)
+    assert replayed(layer, x, None, 3, monkeypatch) == ()
 
 
 def test_a_packed_sequence_is_walked_again():

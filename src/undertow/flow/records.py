@@ -51,8 +51,9 @@ class Time:
     """One recurrent walk: a layer and direction, step by step of the sequence.
 
     Every list holds one number a step, in the order of the sequence. Norms are Euclidean over batch and units; steps
-    past a row's end count nothing. The fields of a state count as coordinates side by side: the gradient of an LSTM's
-    c_t is what comes to it from the next step, without what comes through h_t, which has a gradient of its own.
+    past a row's end count nothing. Of torch's layers on more than 8 rows they are estimated from 8. The fields of a
+    state count as coordinates side by side: the gradient of an LSTM's c_t is what comes to it from the next step,
+    without what comes through h_t, which has a gradient of its own.
     """
 
     module: str

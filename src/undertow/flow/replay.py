@@ -2,14 +2,17 @@
 
 Input, start state and the gradients that came to their outputs are kept on the way; after backward the same weights
 walk once more, with the same draws of dropout, and backward sends the same gradients in. That is a second pass over
-the layer, so it is made at the interval only. Where the second walk does not give the first one's outputs, because
-something else has changed them, nothing is recorded.
+the layer, so it is made at the interval only, and of a large batch by a few rows: norms over the batch are then
+estimated, gradients by what these rows have of all that came to the layer's outputs. Where the second walk does not
+give the first one's outputs, because something else has changed them, nothing is recorded.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import torch
@@ -20,7 +23,7 @@ from torch.utils.hooks import RemovableHandle
 
 from undertow.flow.guard import Guard
 from undertow.flow.records import Time
-from undertow.flow.time import Seen, joined, seen_of, time_of
+from undertow.flow.time import seen_of, time_of
 from undertow.flow.undisturbed import devices_of, draw_from, draws_now
 from undertow.recurrent import torch_like
 from undertow.recurrent.packed import unpack
@@ -28,8 +31,7 @@ from undertow.recurrent.stack import Call, Passage, run
 
 NEAR = {torch.float64: 1e-9, torch.float32: 1e-3}  # of the largest output: two engines lie closer
 ROUGH = 0.05  # of dtypes with fewer digits
-PORTION = 8  # rows that walk again together
-ALL = slice(None)
+FEW = 8  # rows that walk again, of a larger batch
 THEIRS = (nn.RNN.forward, nn.LSTM.forward, nn.GRU.forward)
 
 
@@ -83,9 +85,11 @@ class Replays:
 
     def passages(self) -> list[Passage]:
         """Every call walked again, with nothing sent back."""
-        return [
-            passage for call in self.calls for passage in _again(call, _input(call).requires_grad_()).passages
-        ]
+        found: list[Passage] = []
+        for call in self.calls:
+            x = _input(call).requires_grad_()
+            found += _again(call, x, torch.arange(x.shape[1], device=x.device)).passages
+        return found
 
     def _begins(self, module: nn.Module, _: Any) -> None:
         self.draws[module] = draws_now(devices_of(module))
@@ -128,26 +132,60 @@ def _keeper(call: _Call, number: int) -> Callable[[Tensor | None], None]:
 def _walked_again(call: _Call) -> list[Time]:
     """Every layer and direction in numbers, by the gradients that came to the first walk's outputs."""
     gradients, x = _gradients(call), _input(call)
-    seen: list[list[Seen]] = []
-    for rows in _portions(call, x.shape[1]):
-        own = x[:, rows].clone().requires_grad_()
-        again = _again(call, own, rows)
-        if not again.same:
-            return []
-        seen.append([seen_of(p) for p in again.passages])
-        pairs = [(r, g[:, rows]) for r, g in zip(again.results, gradients, strict=True) if g is not None]
-        del again
-        torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[own])
-    walks = (joined(parts) for parts in zip(*seen, strict=True))
-    return [replace(time_of(one, gains=True), source="replayed") for one in walks]
+    came = _by_row(gradients, x.shape[1])
+    rows = _chosen(call, came)
+    own = x[:, rows].requires_grad_()
+    again = _again(call, own, rows)
+    if not again.same:
+        return []
+    seen = [seen_of(p) for p in again.passages]
+    pairs = [(r, g[:, rows]) for r, g in zip(again.results, gradients, strict=True) if g is not None]
+    del again
+    torch.autograd.backward([r for r, _ in pairs], [g for _, g in pairs], inputs=[own])
+    of_gradient, of_state = _share(came, rows), math.sqrt(len(came) / len(rows))
+    walks = (time_of(one, gains=True) for one in seen)
+    return [
+        replace(
+            walk,
+            source="replayed",
+            batch=len(came),
+            gradient=_times(of_gradient, walk.gradient),
+            state=_times(of_state, walk.state),
+        )
+        for walk in walks
+    ]
 
 
-def _portions(call: _Call, batch: int) -> list[slice]:
-    """Rows that walk again together: a few, for what they keep; all where dropout drew for all of them at once."""
-    module = call.module
-    drawn = module.training and module.dropout > 0 and module.num_layers > 1
-    size = batch if drawn else PORTION
-    return [slice(first, min(first + size, batch)) for first in range(0, batch, size)]
+def _by_row(gradients: Sequence[Tensor | None], batch: int) -> Tensor:
+    """How much came to the outputs of each row, squared [B]."""
+    parts = [g.square().sum((0, 2)).double() for g in gradients if g is not None]
+    return torch.stack(parts).sum(0) if parts else torch.zeros(batch, dtype=torch.float64)
+
+
+def _chosen(call: _Call, came: Tensor) -> Tensor:
+    """Rows that walk again: of those to which a gradient came, some from the shortest to the longest."""
+    if len(came) <= FEW:
+        return torch.arange(len(came), device=came.device)
+    reached = came.nonzero().flatten()
+    rows = reached if len(reached) else torch.arange(len(came), device=came.device)
+    if isinstance(call.x, PackedSequence):
+        lengths = unpack(call.x)[1]
+        rows = rows[lengths[rows].argsort(stable=True)]
+    spread = torch.linspace(0, len(rows) - 1, min(FEW, len(rows)), device=rows.device)
+    spoilt = (~came.isfinite()).nonzero().flatten()[:1].tolist()  # what is not a number is not passed over
+    return torch.tensor(sorted({*rows[spread.round().long()].tolist(), *spoilt}), device=came.device)
+
+
+def _share(came: Tensor, rows: Tensor) -> float:
+    """The gradient of all rows beside that of some."""
+    if len(rows) == len(came):
+        return 1.0
+    some, every = float(came[rows].sum()), float(came.sum())
+    return math.sqrt(every / some) if some > 0 and math.isfinite(every) else 1.0
+
+
+def _times(factor: float, fields: dict[str, list[float]]) -> dict[str, list[float]]:
+    return {name: [factor * value for value in values] for name, values in fields.items()}
 
 
 @dataclass(frozen=True)
@@ -159,7 +197,7 @@ class _Again:
     same: bool  # did it give the outputs of the first?
 
 
-def _again(call: _Call, x: Tensor, rows: slice = ALL) -> _Again:
+def _again(call: _Call, x: Tensor, rows: Tensor) -> _Again:
     lengths = unpack(call.x)[1][rows] if isinstance(call.x, PackedSequence) else None
     given = _start(call)
     begun = None if given is None else tuple(h[:, rows] for h in given)
@@ -171,7 +209,7 @@ def _again(call: _Call, x: Tensor, rows: slice = ALL) -> _Again:
         lengths,
         call.module.training,
         watcher=lambda p: passages.append(replace(p, module=call.name)),
-        drop=functional.dropout,  # torch's own draws
+        drop=partial(_drop, call, rows),
     )
     devices = devices_of(call.module)
     with torch.enable_grad(), torch.random.fork_rng(devices=devices):
@@ -185,7 +223,14 @@ def _again(call: _Call, x: Tensor, rows: slice = ALL) -> _Again:
     return _Again(results, passages, all(_near(new, old) for new, old in pairs))
 
 
-def _rows_of(then: Tensor, now: Tensor, rows: slice) -> Tensor:
+def _drop(call: _Call, rows: Tensor, y: Tensor, share: float) -> Tensor:
+    """By torch's own draws, which are for all rows at once."""
+    last = call.outputs[1]  # [layers, B, ·]; of one sequence without an axis for the batch
+    kept = functional.dropout(y.new_ones(y.shape[0], last[0].numel() // last.shape[-1], y.shape[2]), share)
+    return y * kept[:, rows]
+
+
+def _rows_of(then: Tensor, now: Tensor, rows: Tensor) -> Tensor:
     """Some rows of an output of the first walk; of one sequence alone, which may have no axis for rows."""
     return then[:, rows] if then.dim() == now.dim() else then
 

@@ -53,19 +53,6 @@ def seen_of(passage: Passage, rows: int = ROWS) -> Seen:
         return Seen(few_rows(passage, rows), (steps, batch), within, passage.course.gauges, norms)
 
 
-def joined(parts: Sequence[Seen]) -> Seen:
-    """Of one walk whose rows walked in portions."""
-    first = parts[0]
-    fields = range(len(first.gauges))
-    return Seen(
-        first.some,
-        (first.shape[0], sum(p.shape[1] for p in parts)),
-        torch.cat([p.within for p in parts], 1),
-        tuple(torch.cat([p.gauges[n] for p in parts], 1) for n in fields),
-        tuple(torch.stack([p.norms[n] for p in parts]).square().sum(0).sqrt() for n in fields),
-    )
-
-
 @dataclass
 class Walks:
     """Watches every recurrent layer of one model through one step."""

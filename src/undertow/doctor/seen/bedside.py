@@ -32,7 +32,7 @@ from undertow.doctor.seen.graph import MODULE, Graph, count_now, reach
 from undertow.doctor.seen.kept_lines import KeptLines
 from undertow.doctor.seen.lines import Line, calling_itself, ours
 from undertow.doctor.seen.looks import Looks
-from undertow.doctor.seen.losses import losses_of
+from undertow.doctor.seen.losses import losses_at_end
 from undertow.doctor.seen.naming import name_of
 from undertow.doctor.seen.now import Now
 from undertow.doctor.seen.pairs import Pairs
@@ -281,7 +281,7 @@ class Bedside:
             return lambda: None
         graph = Graph(root)
         if not self.now.closely:
-            self.pairs.join(graph, losses_of(graph))
+            self.pairs.join(graph, losses_at_end(graph))
             return lambda: None
         self.books.name_raw(graph.leaves)
         names, since = self.books.names(), self.books.since_of(graph)

@@ -7,9 +7,10 @@ the order in which they were made.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import cached_property
 from typing import Any
+from weakref import ReferenceType, ref
 
 import torch
 from torch import Tensor
@@ -108,10 +109,15 @@ class Op:
     """One operation of the graph."""
 
     node: Any
+    graph: ReferenceType[Graph]  # weak: what autograd keeps goes with the graph, not at some later collection
     place: int = 0
-    inputs: list[tuple[int, Op | None]] = field(
-        default_factory=list
-    )  # output number of the other, and the other
+
+    @cached_property
+    def inputs(self) -> list[tuple[int, Op | None]]:
+        """Output number of the other, and the other."""
+        graph = self.graph()
+        assert graph is not None, "what is asked while its graph is there"
+        return [graph.met(other, number) for other, number in self.node.next_functions]
 
     @cached_property
     def kind(self) -> str:
@@ -154,7 +160,7 @@ class Op:
         """Where the user's code made it; known while autograd keeps tracebacks."""
         return in_traceback(self.node.metadata.get("traceback_") or [])
 
-    @property
+    @cached_property
     def made(self) -> int:
         """Autograd's own count; leaves have none."""
         return -1 if self.node.name() == LEAF else int(self.node._sequence_nr())
@@ -173,36 +179,40 @@ class Op:
 
 
 class Graph:
-    """Of one tensor."""
+    """Of one tensor; read as far as is asked."""
 
     def __init__(self, root: Tensor) -> None:
-        self.ops: list[Op] = []
-        self.whole = True
-        self.root: Op | None = None
-        if root.grad_fn is not None:
-            self._read(root.grad_fn)
+        self._known: dict[Any, Op] = {}
+        self.root = None if root.grad_fn is None else self.met(root.grad_fn, 0)[1]
 
-    def _read(self, first: Any) -> None:
-        known: dict[Any, Op] = {first: Op(first)}
-        waiting = [first]
-        while waiting:
-            node = waiting.pop()
-            op = known[node]
-            for other, number in node.next_functions:
-                if other is None:
-                    op.inputs.append((0, None))
-                    continue
-                if other not in known:
-                    known[other] = Op(other)
+    def met(self, node: Any, number: int) -> tuple[int, Op | None]:
+        """An operation by its node, each once, with the number of its output that is read."""
+        if node is None:
+            return 0, None
+        op = self._known.get(node)
+        if op is None:
+            op = self._known[node] = Op(node, ref(self))
+        return number, op
+
+    @cached_property
+    def ops(self) -> list[Op]:
+        """All of it, those made first at the front; or so many, if it is not read whole."""
+        waiting = [] if self.root is None else [self.root]
+        found = dict.fromkeys(waiting)
+        while waiting and len(found) <= MOST:
+            for _, other in waiting.pop().inputs:
+                if other is not None and other not in found:
+                    found[other] = None
                     waiting.append(other)
-                op.inputs.append((number, known[other]))
-            if len(known) > MOST:
-                self.whole = False
-                break
-        self.root = known[first]
-        self.ops = sorted(known.values(), key=lambda op: op.made)
-        for place, op in enumerate(self.ops):
+        ordered = sorted(found, key=lambda op: op.made)
+        for place, op in enumerate(ordered):
             op.place = place
+        return ordered
+
+    @property
+    def whole(self) -> bool:
+        """Is it small enough to be read?"""
+        return len(self.ops) <= MOST
 
     def __len__(self) -> int:
         return len(self.ops)

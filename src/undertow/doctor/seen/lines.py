@@ -115,13 +115,16 @@ def stack() -> list[str]:
     """
     frame, found = sys._getframe(2), []
     while frame is not None:
-        code, line = frame.f_code, frame.f_lineno
-        told = f'  File "{code.co_filename}", line {line}, in {code.co_name}\n'
-        if of_user(code.co_filename):
-            told += f"    {linecache.getline(code.co_filename, line).strip()}\n"
-        found.append(told)
+        code = frame.f_code
+        found.append(_told(code.co_filename, frame.f_lineno, code.co_name))
         frame = frame.f_back  # type: ignore[assignment]
     return found[::-1]
+
+
+@lru_cache(4096)  # every operation is told the same ones
+def _told(file: str, line: int, name: str) -> str:
+    source = f"    {linecache.getline(file, line).strip()}\n" if of_user(file) else ""
+    return f'  File "{file}", line {line}, in {name}\n{source}'
 
 
 def in_traceback(lines: list[str]) -> Line:

@@ -96,7 +96,15 @@ class Loss:
 
 
 def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
-    """Found from the end of the graph on; what is minimised counts `factor` times."""
+    """All that is minimised, which counts `factor` times, and what is wrong with losses of whatever form."""
+    found = losses_at_end(graph, factor)
+    if not any(loss.squashed for loss in found):
+        found += _squashed_twice(graph)
+    return found if any(loss.spread for loss in found) else found + _stretched(graph)
+
+
+def losses_at_end(graph: Graph, factor: float = 1.0) -> list[Loss]:
+    """Found from the end of the graph on, of which no more is read than must be."""
     if graph.root is None:
         return []
     found, seen = [], {graph.root}
@@ -115,9 +123,7 @@ def losses_of(graph: Graph, factor: float = 1.0) -> list[Loss]:
             if other is not None and other not in seen:
                 seen.add(other)
                 waiting.append((other, then, _passed_on(op, number, share), _weighed(op, number, weights)))
-    if not any(loss.squashed for loss in found):
-        found += _squashed_twice(graph)
-    return found if any(loss.spread for loss in found) else found + _stretched(graph)
+    return found
 
 
 def _squashed_twice(graph: Graph) -> list[Loss]:
@@ -140,8 +146,8 @@ def targets_of(losses: Sequence[Loss]) -> list[Tensor]:
 def _stretched(graph: Graph) -> list[Loss]:
     """A column of outputs less a row of data makes a table, whatever is done with it afterwards: (N, 1) less (N,)."""
     for op in graph.ops:
-        shape = op.shape
-        if op.kind not in ("Sub", "Rsub") or len(shape) != 2 or shape[0] != shape[1] or shape[0] < ROWS:
+        shape = op.shape if op.kind in ("Sub", "Rsub") else ()
+        if len(shape) != 2 or shape[0] != shape[1] or shape[0] < ROWS:
             continue
         if any(other.kind == "Unsqueeze" for other in op.others):
             continue  # every one against every other, as is written there
