@@ -55,6 +55,15 @@ def test_a_healthy_script_ends_with_0(script, tmp_path):
     assert "Nothing was found." in got.stdout
 
 
+def test_threads_of_the_script_wait_as_they_do_under_python(script, tmp_path, monkeypatch):
+    for name in ("GOMP_SPINCOUNT", "OMP_WAIT_POLICY"):
+        monkeypatch.delenv(name, raising=False)
+    path = script()
+    path.write_text("import os; print(os.environ.get('GOMP_SPINCOUNT'))\n" + path.read_text())
+    got = undertow("diagnose", path, cwd=tmp_path)
+    assert got.stdout.startswith("None\n"), got.stderr
+
+
 def test_a_sick_one_with_1_and_a_page(script, tmp_path):
     got = undertow("diagnose", "--out", "page.html", script(".softmax(1)"), cwd=tmp_path)
     assert got.returncode == 1, got.stderr

@@ -35,6 +35,8 @@ VERBS = {
     "plan": "what the compiler makes of a cell: graph, plan, generated source",
 }
 
+SCRIPTS = ("diagnose", "treat")  # run the user's own, whose threads wait as they do under Python
+
 HELP = """usage: undertow VERB ...      (undertow VERB --help tells more)
 
 Write a recurrence once, train it, and see where its gradients go.
@@ -95,7 +97,7 @@ def _run(words: list[str]) -> int:
         return _refuse(f"There is no verb {verb!r}.{hint} Verbs: {', '.join(VERBS)}.", 2)
     # Threads that spin for long while they wait make a training step 100 times slower beside one busy process; those
     # that sleep at once make small steps slower on a quiet machine. OpenMP reads this once, when torch is loaded.
-    if "OMP_WAIT_POLICY" not in os.environ:
+    if "OMP_WAIT_POLICY" not in os.environ and verb not in SCRIPTS:
         os.environ.setdefault("GOMP_SPINCOUNT", "2000")
     status: int = import_module(f"undertow.cli.{verb}").run(rest)
     return status

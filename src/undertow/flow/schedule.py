@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from typing import Protocol
 
 EVERY = 20
+SOON = 200  # steps, after which what takes a second pass is done a third as often
+LATER = 60
 SELDOM = 10  # an interval at which a measured step may cost what it likes, within reason
 FIRST = 3  # steps that are measured whatever the interval
 
@@ -35,8 +37,9 @@ class Every:
         return step < FIRST or step % self.steps == 0
 
     def whole(self, step: int) -> bool:
-        """Second passes are made at the default interval at most: at the first step, and each time 20 more are over."""
-        return step == 0 or (step >= FIRST and step // EVERY > (step - self.steps) // EVERY)
+        """Second passes are made at the first step, and each time 20 more are over, later 60."""
+        over = EVERY if step <= SOON else LATER
+        return step == 0 or (step >= FIRST and step // over > (step - self.steps) // over)
 
     @property
     def often(self) -> bool:

@@ -34,16 +34,11 @@ class Chain:
 
 
 def chains_of(graph: Graph, generator: torch.Generator) -> list[Chain]:
-    """All of them; weights that are used side by side in one recurrence count once, by their first."""
-    return _apart([_chain(parameter, ops, generator) for parameter, ops in graph.recurrences()])
-
-
-def _apart(chains: list[Chain]) -> list[Chain]:
-    """One a place in the code: the gates' own weights walk together."""
-    best: dict[tuple[int, str], Chain] = {}
-    for chain in chains:
-        best.setdefault((chain.steps, chain.module), chain)
-    return list(best.values())
+    """One a place in the code: of weights that walk together, as those of all gates, the first."""
+    first: dict[tuple[int, str], tuple[int, list[Op]]] = {}
+    for parameter, ops in graph.recurrences():
+        first.setdefault((len(ops), ops[-1].module), (parameter, ops))
+    return [_chain(parameter, ops, generator) for parameter, ops in first.values()]
 
 
 def _chain(parameter: int, ops: Sequence[Op], generator: torch.Generator) -> Chain:

@@ -120,10 +120,14 @@ class Op:
         return [graph.met(other, number) for other, number in self.node.next_functions]
 
     @cached_property
+    def name(self) -> str:
+        """As autograd has it."""
+        return str(self.node.name())
+
+    @cached_property
     def kind(self) -> str:
         """MmBackward0 is an Mm."""
-        name: str = self.node.name().rpartition("::")[2]
-        return name.partition("Backward")[0]
+        return self.name.rpartition("::")[2].partition("Backward")[0]
 
     @cached_property
     def shape(self) -> tuple[int, ...]:
@@ -142,7 +146,7 @@ class Op:
     @property
     def variable(self) -> Tensor | None:
         """Of a leaf."""
-        return self.node.variable if self.node.name() == LEAF else None
+        return self.node.variable if self.name == LEAF else None
 
     @property
     def stretched(self) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
@@ -163,7 +167,7 @@ class Op:
     @cached_property
     def made(self) -> int:
         """Autograd's own count; leaves have none."""
-        return -1 if self.node.name() == LEAF else int(self.node._sequence_nr())
+        return -1 if self.name == LEAF else int(self.node._sequence_nr())
 
     def saved(self, name: str) -> Any:
         """What it keeps for backward; None where that is nothing, or gone."""
@@ -272,7 +276,7 @@ def parameter_behind(op: Op | None) -> Op | None:
     if op is not None and op.kind in ("Add", "Sub") and len(op.others) == 2:
         left, right = map(_down, op.others)
         op = left if left is right else None
-    return op if op is not None and op.node.name() == LEAF else None
+    return op if op is not None and op.name == LEAF else None
 
 
 def _down(op: Op | None) -> Op | None:

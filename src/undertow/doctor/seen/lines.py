@@ -108,23 +108,22 @@ def names_of_caller() -> list[dict[str, object]]:
 
 
 def stack() -> list[str]:
-    """The frames behind the one that calls, the innermost last, as torch keeps them of every operation when asked to.
+    """The innermost frame of the user's behind the one that calls, as torch keeps frames of every operation when asked.
 
-    Its own function looks up the source of every frame, which costs twenty times what an operation does; here it is
-    that of the user's alone.
+    Its own function keeps all of them and looks up the source of each, which costs twenty times what an operation does.
     """
-    frame, found = sys._getframe(2), []
+    frame = sys._getframe(2)
     while frame is not None:
         code = frame.f_code
-        found.append(_told(code.co_filename, frame.f_lineno, code.co_name))
+        if of_user(code.co_filename):
+            return [_told(code.co_filename, frame.f_lineno, code.co_name)]
         frame = frame.f_back  # type: ignore[assignment]
-    return found[::-1]
+    return []
 
 
-@lru_cache(4096)  # every operation is told the same ones
+@lru_cache(4096)
 def _told(file: str, line: int, name: str) -> str:
-    source = f"    {linecache.getline(file, line).strip()}\n" if of_user(file) else ""
-    return f'  File "{file}", line {line}, in {name}\n{source}'
+    return f'  File "{file}", line {line}, in {name}\n    {linecache.getline(file, line).strip()}\n'
 
 
 def in_traceback(lines: list[str]) -> Line:
