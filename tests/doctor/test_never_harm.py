@@ -446,7 +446,9 @@ def test_the_command_line_is_put_back(tmp_path):
 
 def test_ctrl_c_ends_it_with_130_and_what_was_seen(tmp_path):
     endless = SCRIPTS["a classifier with dropout and normalisation"].replace("range(30)", "range(10**9)")
-    script = written(tmp_path, endless.replace("optimizer.step()", "optimizer.step(); open('stepped', 'a').close()"))
+    script = written(
+        tmp_path, endless.replace("optimizer.step()", "optimizer.step(); open('stepped', 'a').close()")
+    )
     command = [
         sys.executable,
         "-m",
