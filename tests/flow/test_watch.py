@@ -268,14 +268,19 @@ def starts(kind, settings, batch):
 
 
 @pytest.mark.filterwarnings("ignore:LSTM with projections is not supported with oneDNN")
+@pytest.mark.parametrize("packed", [False, True])
 @pytest.mark.parametrize(("kind", "settings"), TORCH, ids=lambda v: getattr(v, "__name__", None))
-def test_a_few_rows_walk_again_for_all_that_are_like_them(kind, settings, monkeypatch):
+def test_a_few_rows_walk_again_for_all_that_are_like_them(kind, settings, packed, monkeypatch):
     torch.manual_seed(0)
     layer, first = kind(4, 5, **settings), settings.get("batch_first", False)
     x = torch.randn(7, 1, 4).repeat(1, 12, 1)
     x, hx = x.transpose(0, 1) if first else x, starts(kind, settings, 12)
+    if packed:
+        x = nn.utils.rnn.pack_padded_sequence(x, torch.full((12,), 7), batch_first=first)
     some, whole = (replayed(layer, x, hx, few, monkeypatch) for few in (3, 99))
-    assert len(some) == len(whole) > 0
+    assert (
+        len(some) == len(whole) == (2 if settings.get("bidirectional") else 1) * settings.get("num_layers", 1)
+    )
     near = 0.5 if settings.get("dropout") else 1e-4  # which makes rows differ
     for one, of_all in zip(some, whole, strict=True):
         assert (one.steps, one.batch) == (of_all.steps, of_all.batch) == (7, 12)

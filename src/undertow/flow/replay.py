@@ -164,10 +164,10 @@ def _by_row(gradients: Sequence[Tensor | None], batch: int) -> Tensor:
 
 def _chosen(call: _Call, came: Tensor) -> Tensor:
     """Rows that walk again: of those to which a gradient came, some from the shortest to the longest."""
+    every, reached = torch.arange(len(came), device=came.device), came.nonzero().flatten()
     if len(came) <= FEW:
-        return torch.arange(len(came), device=came.device)
-    reached = came.nonzero().flatten()
-    rows = reached if len(reached) else torch.arange(len(came), device=came.device)
+        return every
+    rows = reached if len(reached) else every
     if isinstance(call.x, PackedSequence):
         lengths = unpack(call.x)[1]
         rows = rows[lengths[rows].argsort(stable=True)]
